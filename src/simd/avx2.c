@@ -1,0 +1,85 @@
+/* AVX2 with FMA. SPDX-License-Identifier: Apache-2.0 */
+#include "simd/simd.h"
+
+#include <immintrin.h>
+
+enum {
+    LANES = 8,
+    QUERIES = 6
+};
+typedef __m256 vec;
+
+static inline vec v_load(const float *values)
+{
+    return _mm256_loadu_ps(values);
+}
+static inline void v_store(float *to, vec v)
+{
+    _mm256_storeu_ps(to, v);
+}
+static inline vec v_all(float value)
+{
+    return _mm256_set1_ps(value);
+}
+static inline vec v_sub(vec a, vec b)
+{
+    return _mm256_sub_ps(a, b);
+}
+static inline vec v_add(vec a, vec b)
+{
+    return _mm256_add_ps(a, b);
+}
+static inline vec v_fma(vec a, vec b, vec c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline vec v_load_part(const float *values, size_t count)
+{
+    static const int32_t ones[2 * LANES] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+    const __m256i *mask = (const __m256i *)(ones + LANES - count);
+    return _mm256_maskload_ps(values, _mm256_loadu_si256(mask));
+}
+
+/* Lane i + lane i+4; v_sum and v_sum4 go on with i + i+2, i + i+1. */
+static inline __m128 fold(vec v)
+{
+    return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+}
+
+static inline uint32_t v_passes(vec sums, vec floor)
+{
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(sums, floor, _CMP_NLT_UQ));
+}
+
+/* Transposes 8 vectors of 8. */
+static inline void v_transpose(vec v[LANES])
+{
+    vec a[LANES], b[LANES];
+    for (size_t i = 0; i < LANES; i += 2) {
+        a[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+        a[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (size_t i = 0; i < LANES; i += 4) {
+        b[i] = _mm256_shuffle_ps(a[i], a[i + 2], 0x44);
+        b[i + 1] = _mm256_shuffle_ps(a[i], a[i + 2], 0xee);
+        b[i + 2] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+        b[i + 3] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0xee);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        v[i] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
+        v[i + 4] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
+    }
+}
+
+#include "simd/x86.h"
+
+#include "simd/kernels.h"
+
+const vr_simd vr_simd_avx2 = { .name = "avx2",
+                               .tile_rows = ROWS,
+                               .tile_queries = QUERIES,
+                               .dot_rows = dot_rows,
+                               .l2_rows = l2_rows,
+                               .pack = pack,
+                               .tile = tile };

@@ -1,0 +1,90 @@
+/* AVX-512 (F, DQ, BW, VL). SPDX-License-Identifier: Apache-2.0 */
+#include "simd/simd.h"
+
+#include <immintrin.h>
+
+enum {
+    LANES = 16,
+    QUERIES = 12
+};
+typedef __m512 vec;
+
+static inline vec v_load(const float *values)
+{
+    return _mm512_loadu_ps(values);
+}
+static inline void v_store(float *to, vec v)
+{
+    _mm512_storeu_ps(to, v);
+}
+static inline vec v_all(float value)
+{
+    return _mm512_set1_ps(value);
+}
+static inline vec v_sub(vec a, vec b)
+{
+    return _mm512_sub_ps(a, b);
+}
+static inline vec v_add(vec a, vec b)
+{
+    return _mm512_add_ps(a, b);
+}
+static inline vec v_fma(vec a, vec b, vec c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vec v_load_part(const float *values, size_t count)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), values);
+}
+
+/* Lane i + lane i+8, then i + i+4; v_sum and v_sum4 go on with i + i+2, i + i+1. */
+static inline __m128 fold(vec v)
+{
+    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+}
+
+static inline uint32_t v_passes(vec sums, vec floor)
+{
+    return _mm512_cmp_ps_mask(sums, floor, _CMP_NLT_UQ);
+}
+
+/* Transposes 16 vectors of 16: within quarters of 4 x 4 first, then the quarters. */
+static inline void v_transpose(vec v[LANES])
+{
+    vec a[LANES], b[LANES];
+    for (size_t i = 0; i < LANES; i += 2) {
+        a[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+        a[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (size_t i = 0; i < LANES; i += 4) {
+        b[i] = _mm512_shuffle_ps(a[i], a[i + 2], 0x44);
+        b[i + 1] = _mm512_shuffle_ps(a[i], a[i + 2], 0xee);
+        b[i + 2] = _mm512_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+        b[i + 3] = _mm512_shuffle_ps(a[i + 1], a[i + 3], 0xee);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        a[i] = _mm512_shuffle_f32x4(b[i], b[i + 4], 0x88);
+        a[i + 4] = _mm512_shuffle_f32x4(b[i], b[i + 4], 0xdd);
+        a[i + 8] = _mm512_shuffle_f32x4(b[i + 8], b[i + 12], 0x88);
+        a[i + 12] = _mm512_shuffle_f32x4(b[i + 8], b[i + 12], 0xdd);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        v[i] = _mm512_shuffle_f32x4(a[i], a[i + 8], 0x88);
+        v[i + 8] = _mm512_shuffle_f32x4(a[i], a[i + 8], 0xdd);
+    }
+}
+
+#include "simd/x86.h"
+
+#include "simd/kernels.h"
+
+const vr_simd vr_simd_avx512 = { .name = "avx512",
+                                 .tile_rows = ROWS,
+                                 .tile_queries = QUERIES,
+                                 .dot_rows = dot_rows,
+                                 .l2_rows = l2_rows,
+                                 .pack = pack,
+                                 .tile = tile };

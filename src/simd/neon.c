@@ -1,0 +1,90 @@
+/* NEON, as every aarch64 has it. SPDX-License-Identifier: Apache-2.0 */
+#include "simd/simd.h"
+
+#include <arm_neon.h>
+
+enum {
+    LANES = 4,
+    QUERIES = 8
+};
+typedef float32x4_t vec;
+
+static inline vec v_load(const float *values)
+{
+    return vld1q_f32(values);
+}
+static inline void v_store(float *to, vec v)
+{
+    vst1q_f32(to, v);
+}
+static inline vec v_all(float value)
+{
+    return vdupq_n_f32(value);
+}
+static inline vec v_sub(vec a, vec b)
+{
+    return vsubq_f32(a, b);
+}
+static inline vec v_add(vec a, vec b)
+{
+    return vaddq_f32(a, b);
+}
+static inline vec v_fma(vec a, vec b, vec c)
+{
+    return vfmaq_f32(c, a, b);
+}
+static inline float v_sum(vec v)
+{
+    return vaddvq_f32(v);
+}
+
+static inline void v_sum4(const vec v[4], float out[4])
+{
+    for (size_t i = 0; i < 4; i++)
+        out[i] = v_sum(v[i]);
+}
+
+static inline vec v_load_part(const float *values, size_t count)
+{
+    float part[LANES] = { 0 };
+    for (size_t i = 0; i < count; i++)
+        part[i] = values[i];
+    return vld1q_f32(part);
+}
+
+static inline uint32_t v_passes(vec sums, vec floor)
+{
+    static const uint32_t bits[LANES] = { 1, 2, 4, 8 };
+    return vaddvq_u32(vbicq_u32(vld1q_u32(bits), vcltq_f32(sums, floor)));
+}
+
+/* Of the low and of the high halves of a and b. */
+static inline vec low_halves(vec a, vec b)
+{
+    return vcombine_f32(vget_low_f32(a), vget_low_f32(b));
+}
+static inline vec high_halves(vec a, vec b)
+{
+    return vcombine_f32(vget_high_f32(a), vget_high_f32(b));
+}
+
+/* Transposes 4 vectors of 4. */
+static inline void v_transpose(vec v[LANES])
+{
+    vec a = vtrn1q_f32(v[0], v[1]), b = vtrn2q_f32(v[0], v[1]);
+    vec c = vtrn1q_f32(v[2], v[3]), d = vtrn2q_f32(v[2], v[3]);
+    v[0] = low_halves(a, c);
+    v[1] = low_halves(b, d);
+    v[2] = high_halves(a, c);
+    v[3] = high_halves(b, d);
+}
+
+#include "simd/kernels.h"
+
+const vr_simd vr_simd_neon = { .name = "neon",
+                               .tile_rows = ROWS,
+                               .tile_queries = QUERIES,
+                               .dot_rows = dot_rows,
+                               .l2_rows = l2_rows,
+                               .pack = pack,
+                               .tile = tile };

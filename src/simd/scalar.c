@@ -1,0 +1,70 @@
+/* Plain C: the reference, and the fallback. SPDX-License-Identifier: Apache-2.0 */
+#include "simd/simd.h"
+
+enum {
+    ROWS = 8,
+    QUERIES = 4
+};
+
+static void dot_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        float sum = 0.0f;
+        for (size_t j = 0; j < dim; j++)
+            sum += query[j] * rows[i * dim + j];
+        out[i] = sum;
+    }
+}
+
+static void l2_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        float sum = 0.0f;
+        for (size_t j = 0; j < dim; j++) {
+            float difference = query[j] - rows[i * dim + j];
+            sum += difference * difference;
+        }
+        out[i] = sum;
+    }
+}
+
+static void pack(const float *rows, size_t count, size_t dim, float *panel, float *norms)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        norms[i] = 0.0f;
+    for (size_t j = 0; j < dim; j++)
+        for (size_t i = 0; i < ROWS; i++) {
+            float value = i < count ? rows[i * dim + j] : 0.0f;
+            panel[j * ROWS + i] = value;
+            norms[i] += value * value;
+        }
+}
+
+static uint32_t tile(const float *queries, const float *panel, size_t dim, const float *bias,
+                     const float *floors, uint32_t *masks)
+{
+    float sums[QUERIES][ROWS];
+    uint32_t any = 0;
+    for (size_t q = 0; q < QUERIES; q++)
+        for (size_t i = 0; i < ROWS; i++)
+            sums[q][i] = bias[i];
+    for (size_t j = 0; j < dim; j++)
+        for (size_t q = 0; q < QUERIES; q++)
+            for (size_t i = 0; i < ROWS; i++)
+                sums[q][i] += queries[j * QUERIES + q] * panel[j * ROWS + i];
+    for (size_t q = 0; q < QUERIES; q++) {
+        masks[q] = 0;
+        for (uint32_t i = 0; i < ROWS; i++)
+            masks[q] |= (uint32_t) !(sums[q][i] < floors[q]) << i;
+        any |= masks[q];
+    }
+    return any;
+}
+
+const vr_simd vr_simd_scalar = { .name = "scalar",
+                                 .tile_rows = ROWS,
+                                 .tile_queries = QUERIES,
+                                 .dot_rows = dot_rows,
+                                 .l2_rows = l2_rows,
+                                 .pack = pack,
+                                 .tile = tile };

@@ -1,0 +1,56 @@
+/* Distance kernels, one table per instruction set. Pure functions: no allocation, no state.
+ *
+ * The row kernels give the distances that callers see. One pair's value has the same bits whatever rows
+ * stand beside it, so that every path that reports distances through them agrees.
+ *
+ * The tile kernel gives no distances, only who may be near: it compares many queries with many rows
+ * from data laid out for it, and answers one bit per pair. Its rounding differs from the row kernels',
+ * so its callers leave room for that in the floor (see faiss/flat.c) and ask a row kernel about every
+ * pair it lets through.
+ *
+ * Values need no alignment beyond a float's. Nothing is read past the given rows.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_SIMD_SIMD_H
+#define VR_SIMD_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    VR_TILE_ROWS_MAX = 32,
+    VR_TILE_QUERIES_MAX = 16
+};
+
+typedef struct vr_simd {
+    const char *name;
+    size_t tile_rows;    /* of a panel; at most VR_TILE_ROWS_MAX */
+    size_t tile_queries; /* of a query block; at most VR_TILE_QUERIES_MAX */
+
+    /* out[i] = sum over j of query[j] * rows[i * dim + j] */
+    void (*dot_rows)(const float *query, const float *rows, size_t count, size_t dim, float *out);
+
+    /* out[i] = sum over j of (query[j] - rows[i * dim + j])^2 */
+    void (*l2_rows)(const float *query, const float *rows, size_t count, size_t dim, float *out);
+
+    /* Lays out count <= tile_rows rows as a panel: panel[j * tile_rows + i] = rows[i * dim + j], zero
+     * for missing rows; norms[i] = the squared norm of row i, for all tile_rows. */
+    void (*pack)(const float *rows, size_t count, size_t dim, float *panel, float *norms);
+
+    /* Bit i of masks[q]: unless bias[i] + dot(query q, row i) < floors[q], so that NaN passes. queries
+     * is laid out as queries[j * tile_queries + q]. Returns the union of the masks. */
+    uint32_t (*tile)(const float *queries, const float *panel, size_t dim, const float *bias,
+                     const float *floors, uint32_t *masks);
+} vr_simd;
+
+/* The table in use: the best for this machine, or what the environment's VREC_CPU asks for if the
+ * machine has it. Decided once. */
+const vr_simd *vr_simd_get(void);
+
+/* Table number i that this machine can run, worst first; NULL past the last. */
+const vr_simd *vr_simd_at(size_t i);
+
+/* Where a build for this processor has them. */
+extern const vr_simd vr_simd_scalar, vr_simd_avx2, vr_simd_avx512, vr_simd_neon;
+
+#endif
