@@ -1,0 +1,78 @@
+/* What every backend is to the rest: a table of verbs, and the indexers that it makes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_CORE_INDEXER_H
+#define VR_CORE_INDEXER_H
+
+#include "core/options.h"
+#include "core/scratch.h"
+
+/* One checked query call. The results have been filled with padding. */
+typedef struct vr_query {
+    const vrec_matrix *queries; /* strides written out, dim as the indexer's */
+    size_t top_k;
+    size_t threads;
+    const vr_options *options;      /* the indexer's, with this call's overrides */
+    const int64_t *exclude_offsets; /* NULL, or checked: within bounds, ids ascending */
+    const int64_t *exclude_ids;
+    const vrec_progress *progress;
+    int64_t *ids;
+    float *distances;
+    size_t *counts; /* or NULL */
+} vr_query;
+
+typedef struct vr_indexer_verbs {
+    /* Writes found items over the padding. On failure what it wrote doesn't matter. */
+    vrec_status (*query)(vrec_indexer *indexer, const vr_query *query, vrec_error *err);
+    vrec_status (*save)(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
+                        vrec_error *err);
+    void (*free)(vrec_indexer *indexer); /* frees the whole indexer */
+} vr_indexer_verbs;
+
+enum {
+    VR_FACTS_MAX = 24
+};
+
+/* A backend's indexer starts with this. Queries change nothing but the scratch pool. */
+struct vrec_indexer {
+    const vr_indexer_verbs *verbs;
+    size_t rows, dim;
+    bool larger_is_nearer;
+    vr_options options; /* as the builder had them; set by the caller of from_...() */
+    vr_scratch_pool scratch;
+    size_t fact_count;
+    struct {
+        const char *key;
+        char value[160];
+    } facts[VR_FACTS_MAX];
+};
+
+typedef struct vr_backend {
+    const char *name;
+    const char *summary;
+    const vr_option_table *options;
+    /* items: strides written out, not empty. */
+    vrec_status (*from_embeddings)(const vr_options *options, const vrec_matrix *items,
+                                   const vrec_progress *progress, vrec_indexer **out, vrec_error *err);
+    vrec_status (*from_index_file)(const vr_options *options, const char *path,
+                                   const vrec_progress *progress, vrec_indexer **out, vrec_error *err);
+    /* Checks all of a file, where from_index_file() doesn't; else NULL. */
+    vrec_status (*verify)(const vr_options *options, const char *path, const vrec_progress *progress,
+                          vrec_error *err);
+} vr_backend;
+
+/* Whether the caller excluded item id for the query in that row. */
+bool vr_excluded(const vr_query *query, size_t row, int64_t id);
+
+/* Adds one fact for vrec_info(). key is static. */
+void vr_fact(vrec_indexer *indexer, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Reports to the caller, if it wants to know; VREC_CANCELLED if it asks to stop. */
+vrec_status vr_report(const vrec_progress *progress, const char *what, uint64_t done, uint64_t total,
+                      vrec_error *err);
+
+/* Copies all rows of items, as float32, to out; NaN and Inf are errors that name their place. */
+vrec_status vr_copy_items(const vrec_matrix *items, const vrec_progress *progress, float *out,
+                          vrec_error *err);
+
+#endif
