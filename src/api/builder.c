@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/backends.h"
+#include "base/memory.h"
+#include "core/matrix.h"
+
+struct vrec_builder {
+    const vr_backend *backend;
+    vr_options options;
+};
+
+vrec_status vrec_builder_factory(const char *backend, const char *options, vrec_builder **out,
+                                 vrec_error *err)
+{
+    if (!out)
+        return vr_fail(err, VREC_INVALID, "making a builder: out is NULL");
+    *out = NULL;
+    if (!backend)
+        return vr_fail(err, VREC_INVALID, "making a builder: backend is NULL");
+    const vr_backend *found = vr_backend_find(backend, err);
+    if (!found)
+        return VREC_UNSUPPORTED;
+    vrec_builder *builder = vr_alloc(1, sizeof *builder);
+    if (!builder)
+        return vr_fail_memory(err, sizeof *builder, "a builder");
+    builder->backend = found;
+    vr_options_init(&builder->options, found->options);
+    vrec_status status = vr_options_parse(&builder->options, options, err);
+    if (status == VREC_OK)
+        *out = builder;
+    else
+        vr_free(builder);
+    return status;
+}
+
+vrec_status vrec_builder_set(vrec_builder *builder, const char *key, const char *value, vrec_error *err)
+{
+    if (!builder)
+        return vr_fail(err, VREC_INVALID, "setting an option: the builder is NULL");
+    return vr_options_set(&builder->options, key, value, err);
+}
+
+void vrec_builder_free(vrec_builder *builder)
+{
+    vr_free(builder);
+}
+
+static vrec_status check_call(const vrec_builder *builder, vrec_indexer **out, vrec_error *err)
+{
+    if (!out)
+        return vr_fail(err, VREC_INVALID, "making an indexer: out is NULL");
+    *out = NULL;
+    if (!builder)
+        return vr_fail(err, VREC_INVALID, "making an indexer: the builder is NULL");
+    return VREC_OK;
+}
+
+vrec_status vrec_from_embeddings(const vrec_builder *builder, const vrec_matrix *items,
+                                 const vrec_progress *progress, vrec_indexer **out, vrec_error *err)
+{
+    vrec_matrix checked;
+    vrec_status status = check_call(builder, out, err);
+    if (status == VREC_OK)
+        status = vr_matrix_check(items, "items", &checked, err);
+    if (status != VREC_OK)
+        return status;
+    if (checked.rows == 0 || checked.dim == 0)
+        return vr_fail(err, VREC_INVALID,
+                       "items: %zu rows of %zu values; an index needs at least one of each", checked.rows,
+                       checked.dim);
+    status = builder->backend->from_embeddings(&builder->options, &checked, progress, out, err);
+    if (status == VREC_OK)
+        (*out)->options = builder->options;
+    return status;
+}
+
+vrec_status vrec_from_index_file(const vrec_builder *builder, const char *path,
+                                 const vrec_progress *progress, vrec_indexer **out, vrec_error *err)
+{
+    vrec_status status = check_call(builder, out, err);
+    if (status != VREC_OK)
+        return status;
+    if (!path)
+        return vr_fail(err, VREC_INVALID, "opening an index: path is NULL");
+    status = builder->backend->from_index_file(&builder->options, path, progress, out, err);
+    if (status == VREC_OK)
+        (*out)->options = builder->options;
+    return status;
+}
+
+vrec_status vrec_verify(const vrec_builder *builder, const char *path, const vrec_progress *progress,
+                        vrec_error *err)
+{
+    vrec_indexer *indexer;
+    if (builder && path && builder->backend->verify)
+        return builder->backend->verify(&builder->options, path, progress, err);
+    vrec_status status = vrec_from_index_file(builder, path, progress, &indexer, err);
+    vrec_indexer_free(indexer);
+    return status;
+}
