@@ -1,0 +1,40 @@
+# The front door. Everything made goes to BUILD; what is missing is installed from Debian's packages.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+RELEASE = $(BUILD)/release
+
+.PHONY: all demo test bench fuzz install clean
+
+all: $(RELEASE)/build.ninja
+	@ninja -C $(RELEASE) --quiet
+
+$(RELEASE)/build.ninja:
+	@scripts/need gcc libc6-dev meson ninja-build
+	@meson setup $(RELEASE) --prefix $(PREFIX) -Dtests=false >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+# The main job on real input: which packages should this Debian package depend on?
+demo: all
+	@$(RELEASE)/examples/recommend examples/debian $(BUILD)/debian.index
+
+# Every test there is, in every build that matters; about 15 minutes on two cores.
+test:
+	@scripts/test $(BUILD)
+
+# vrec against faiss-cpu, in turn, on the same data; minutes.
+bench: all
+	@scripts/venv $(BUILD)/bench-venv bench/requirements.txt
+	@VREC_LIB=$(RELEASE)/src/libvrec.so VREC_BIN=$(RELEASE)/cli/vrec $(BUILD)/bench-venv/bin/python bench/run.py all
+
+# Every fuzz target for FUZZ_SECONDS each.
+FUZZ_SECONDS ?= 600
+fuzz:
+	@scripts/fuzz $(BUILD) $(FUZZ_SECONDS)
+
+install: all
+	@meson install -C $(RELEASE) --quiet
+	@[ -n "$(DESTDIR)" ] || ldconfig
+
+clean:
+	rm -rf $(BUILD)
