@@ -14,11 +14,7 @@
 #include <time.h>
 #include <vrec/vrec.h>
 
-enum {
-    SHOWN = 5,
-    HIT_AT = 50,
-    PATH_MAX_LENGTH = 1024
-};
+enum { SHOWN = 5, HIT_AT = 50, PATH_MAX_LENGTH = 1024 };
 
 static const char *const packages[] = { "wordpress", "neverball", "virt-manager", "konsole",
                                         "r-cran-shiny" };
@@ -223,9 +219,7 @@ static double hit_rate(const dataset *d, const vrec_indexer *indexer, double *ti
 /* How long one user waits, on average over some, who ask one after the other. */
 static double time_of_one(const dataset *d, const vrec_indexer *indexer)
 {
-    enum {
-        USERS = 1000
-    };
+    enum { USERS = 1000 };
     int64_t ids[HIT_AT];
     float scores[HIT_AT];
     vrec_error err;

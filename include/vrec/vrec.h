@@ -229,11 +229,14 @@ VREC_API vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *
 /* ---- Data files --------------------------------------------------------------------------------- */
 
 /* A file of vectors, mapped: .npy (versions 1 to 3; f2 f4 f8 i1 u1 i4 i8, C and Fortran order), .fvecs
- * .bvecs .ivecs, .fbin .u8bin .i8bin .ibin. The name's ending says which. Sizes are checked on opening. */
+ * .bvecs .ivecs, .fbin .u8bin .i8bin .ibin. The name's ending says which. Sizes are checked on opening.
+ * A one-dimensional .npy of n values is n rows of dim 1. Rows of no values are refused; a .npy or .fbin
+ * and its kin may have no rows. Opening .fvecs and its kin reads the file once: every row names its dim. */
 typedef struct vrec_data vrec_data;
 
 /* *out is the caller's, to close with vrec_data_close().
- * Errors: VREC_IO, VREC_CORRUPT (with the byte offset), VREC_UNSUPPORTED, VREC_NO_MEMORY. */
+ * Errors: VREC_IO, VREC_CORRUPT (with the byte offset), VREC_UNSUPPORTED, VREC_INVALID (a NULL argument),
+ * VREC_NO_MEMORY. */
 VREC_API vrec_status vrec_data_open(const char *path, vrec_data **out, vrec_error *err);
 
 /* The view of the file's values; valid until vrec_data_close(). If somebody cuts the file short while
@@ -242,9 +245,11 @@ VREC_API const vrec_matrix *vrec_data_matrix(const vrec_data *data);
 
 VREC_API void vrec_data_close(vrec_data *data); /* NULL is fine */
 
-/* Writes a matrix to .npy (any type), .fvecs .fbin (float32), .ivecs .ibin (integers that fit int32),
- * .bvecs .u8bin (u8) or .i8bin (i8), as the name's ending says; atomic and durable like vrec_save().
- * Errors: VREC_INVALID (a value or type that the format can't hold), VREC_IO, VREC_NO_MEMORY. */
+/* Writes a matrix to .npy (any type), .fvecs .fbin (float32; float16, i8 and u8 are converted), .ivecs
+ * .ibin (i32, i64, i8, u8 whose values fit int32), .bvecs .u8bin (u8) or .i8bin (i8), as the name's ending
+ * says; atomic and durable like vrec_save().
+ * Errors: VREC_INVALID (a value or type that the format can't hold, a NULL argument), VREC_UNSUPPORTED
+ * (no such ending), VREC_IO, VREC_NO_MEMORY. */
 VREC_API vrec_status vrec_data_save(const char *path, const vrec_matrix *matrix, vrec_error *err);
 
 #ifdef __cplusplus

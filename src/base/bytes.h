@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* Whole arrays are copied as they stand in a file. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "vrec needs a little-endian machine");
+
 static inline uint32_t vr_get_u32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;

@@ -16,10 +16,7 @@
 #include <unistd.h>
 
 /* One system call moves at most 2 GiB; a smaller step also bounds how late a signal is noticed. */
-enum {
-    STEP = 64 << 20,
-    NAME_TRIES = 100
-};
+enum { STEP = 64 << 20, NAME_TRIES = 100 };
 
 /* ---- Reading ---- */
 

@@ -6,10 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum {
-    CACHE_LINE = 64,
-    HUGE_PAGE = 2 << 20
-};
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 
 void *vr_alloc(size_t count, size_t size)
 {

@@ -8,9 +8,7 @@
 
 /* How many threads a caller's wish means: 0 the process default, -1 all cores, else itself. At least 1,
  * at most VR_MAX_THREADS. */
-enum {
-    VR_MAX_THREADS = 256
-};
+enum { VR_MAX_THREADS = 256 };
 size_t vr_thread_count(int32_t wish);
 
 /* Sets the process default; false for a value that is neither -1 nor 1 and up. */

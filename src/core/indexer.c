@@ -31,9 +31,7 @@ vrec_status vr_report(const vrec_progress *progress, const char *what, uint64_t 
 vrec_status vr_copy_items(const vrec_matrix *items, const vrec_progress *progress, float *out,
                           vrec_error *err)
 {
-    enum {
-        BLOCK_VALUES = 1 << 20
-    };
+    enum { BLOCK_VALUES = 1 << 20 };
     size_t dim = items->dim, block = vr_max(1, BLOCK_VALUES / dim);
     for (size_t first = 0; first < items->rows; first += block) {
         size_t count = vr_min(block, items->rows - first);

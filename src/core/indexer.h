@@ -28,9 +28,7 @@ typedef struct vr_indexer_verbs {
     void (*free)(vrec_indexer *indexer); /* frees the whole indexer */
 } vr_indexer_verbs;
 
-enum {
-    VR_FACTS_MAX = 24
-};
+enum { VR_FACTS_MAX = 24 };
 
 /* A backend's indexer starts with this. Queries change nothing but the scratch pool. */
 struct vrec_indexer {

@@ -128,9 +128,7 @@ int64_t vr_matrix_int(const vrec_matrix *matrix, size_t row, size_t col)
 size_t vr_find_nonfinite(const float *values, size_t count)
 {
     /* Blocks first, without a branch in the loop, so that the compiler can use vectors. */
-    enum {
-        BLOCK = 256
-    };
+    enum { BLOCK = 256 };
     size_t i = 0;
     for (; count - i >= BLOCK; i += BLOCK) {
         uint32_t bad = 0;

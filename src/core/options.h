@@ -7,10 +7,7 @@
 
 #include <stdbool.h>
 
-enum {
-    VR_OPTIONS_MAX = 32,
-    VR_OPTION_TEXT = 64
-};
+enum { VR_OPTIONS_MAX = 32, VR_OPTION_TEXT = 64 };
 
 /* An option is what the public header says of it, and nothing else: a default is parsed like a value
  * that the caller gave, and a range is read from its text: "MIN..MAX" of an "int", "L2, IP" of a

@@ -5,9 +5,7 @@
 
 #include <stdatomic.h>
 
-enum {
-    LINE = 64
-};
+enum { LINE = 64 };
 
 /* A block starts with its size, on a line of its own. */
 static size_t *header(void *block)

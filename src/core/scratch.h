@@ -6,9 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    VR_SCRATCH_SLOTS = 32
-};
+enum { VR_SCRATCH_SLOTS = 32 };
 
 /* The blocks that no query is using. Zeroed is empty. Lock-free: any thread, and a child forked at any
  * moment, may use it. */

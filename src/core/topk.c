@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/topk.h"
 
-enum {
-    FEW = 16
-};
+/* Parts this small are sorted by insertion; splits that go badly more often than this, by heap. */
+enum { FEW = 16, ROUNDS = 64 };
 
 static inline void swap(uint64_t *a, uint64_t *b)
 {
@@ -75,7 +74,7 @@ static size_t split(uint64_t *keys, size_t count)
 static void select_smallest(uint64_t *keys, size_t count, size_t k)
 {
     for (size_t rounds = 0; count > FEW; rounds++) {
-        if (rounds == 64) {
+        if (rounds == ROUNDS) {
             heap_sort(keys, count);
             return;
         }
@@ -89,6 +88,24 @@ static void select_smallest(uint64_t *keys, size_t count, size_t k)
         }
     }
     insertion_sort(keys, count);
+}
+
+/* Quicksort down to small parts, which one insertion sort then finishes. */
+static void sort(uint64_t *keys, size_t count, size_t depth)
+{
+    while (count > FEW && depth-- > 0) {
+        size_t left = split(keys, count);
+        if (left < count - left) {
+            sort(keys, left, depth);
+            keys += left;
+            count -= left;
+        } else {
+            sort(keys + left, count - left, depth);
+            count = left;
+        }
+    }
+    if (count > FEW)
+        heap_sort(keys, count);
 }
 
 void vr_topk_shrink(vr_topk *top)
@@ -106,8 +123,6 @@ void vr_topk_shrink(vr_topk *top)
 void vr_topk_finish(vr_topk *top)
 {
     vr_topk_shrink(top);
-    if (top->count <= 2 * FEW)
-        insertion_sort(top->keys, top->count);
-    else
-        heap_sort(top->keys, top->count);
+    sort(top->keys, top->count, ROUNDS);
+    insertion_sort(top->keys, top->count);
 }

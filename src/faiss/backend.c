@@ -4,11 +4,7 @@
 #include "base/threads.h"
 #include "faiss/faiss.h"
 
-enum {
-    INDEX_TYPE,
-    METRIC,
-    THREADS
-};
+enum { INDEX_TYPE, METRIC, THREADS };
 
 static const vrec_option options[] = {
     [INDEX_TYPE] = { .key = "index_type",

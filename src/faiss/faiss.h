@@ -4,10 +4,7 @@
 
 #include "core/indexer.h"
 
-typedef enum vr_metric {
-    VR_METRIC_IP = 0,
-    VR_METRIC_L2 = 1
-} vr_metric; /* numbers as in the files */
+typedef enum vr_metric { VR_METRIC_IP = 0, VR_METRIC_L2 = 1 } vr_metric; /* numbers as in the files */
 
 /* An exact index: rows of float32, and nothing else. */
 typedef struct vr_flat {

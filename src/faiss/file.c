@@ -14,8 +14,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "payloads are copied as they stand in the file");
-
 enum {
     AT_DIM = 4,
     AT_ROWS = 8,

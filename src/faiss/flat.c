@@ -256,13 +256,17 @@ static float set_bias(const search *s, const float *norms, float *bias)
     return sqrtf(largest);
 }
 
-static void offer_masked(search *s, size_t worker, size_t q, uint32_t mask, size_t first)
+static void offer_masked(search *s, size_t worker, size_t q, uint32_t mask, size_t first, size_t count)
 {
+    float distances[VR_TILE_ROWS_MAX];
+    bool many = mask == UINT32_MAX >> (32 - count); /* at the start, when there is no limit yet */
+    if (many)
+        distances_to(s, q, first, count, distances);
     for (; mask; mask &= mask - 1) {
-        size_t row = first + (size_t)__builtin_ctz(mask);
-        float distance;
-        distances_to(s, q, row, 1, &distance);
-        offer(s, worker, q, distance, row);
+        size_t i = (size_t)__builtin_ctz(mask);
+        if (!many)
+            distances_to(s, q, first + i, 1, &distances[i]);
+        offer(s, worker, q, distances[i], first + i);
     }
 }
 
@@ -270,7 +274,7 @@ static void scan_panel(search *s, size_t worker, const float *panel, const float
                        size_t first, size_t count)
 {
     size_t tile = s->simd->tile_queries, dim = s->flat->base.dim;
-    uint32_t valid = count < 32 ? ((uint32_t)1 << count) - 1 : UINT32_MAX;
+    uint32_t valid = UINT32_MAX >> (32 - count);
     for (size_t b = 0; b < s->count; b += tile) {
         float floors[VR_TILE_QUERIES_MAX];
         uint32_t masks[VR_TILE_QUERIES_MAX];
@@ -279,7 +283,7 @@ static void scan_panel(search *s, size_t worker, const float *panel, const float
         if (!(s->simd->tile(s->blocks + b * dim, panel, dim, bias, floors, masks) & valid))
             continue;
         for (size_t q = 0; q < vr_min(tile, s->count - b); q++)
-            offer_masked(s, worker, b + q, masks[q] & valid, first);
+            offer_masked(s, worker, b + q, masks[q] & valid, first, count);
     }
 }
 

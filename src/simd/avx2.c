@@ -3,10 +3,7 @@
 
 #include <immintrin.h>
 
-enum {
-    LANES = 8,
-    QUERIES = 6
-};
+enum { LANES = 8, QUERIES = 6 };
 typedef __m256 vec;
 
 static inline vec v_load(const float *values)

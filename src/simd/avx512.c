@@ -3,10 +3,7 @@
 
 #include <immintrin.h>
 
-enum {
-    LANES = 16,
-    QUERIES = 12
-};
+enum { LANES = 16, QUERIES = 12 };
 typedef __m512 vec;
 
 static inline vec v_load(const float *values)

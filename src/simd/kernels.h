@@ -13,9 +13,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdbool.h>
 
-enum {
-    ROWS = 2 * LANES
-};
+enum { ROWS = 2 * LANES };
 
 static inline vec add_product(vec sum, vec query, vec row, bool l2)
 {

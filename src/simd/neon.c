@@ -3,10 +3,7 @@
 
 #include <arm_neon.h>
 
-enum {
-    LANES = 4,
-    QUERIES = 8
-};
+enum { LANES = 4, QUERIES = 8 };
 typedef float32x4_t vec;
 
 static inline vec v_load(const float *values)

@@ -1,10 +1,7 @@
 /* Plain C: the reference, and the fallback. SPDX-License-Identifier: Apache-2.0 */
 #include "simd/simd.h"
 
-enum {
-    ROWS = 8,
-    QUERIES = 4
-};
+enum { ROWS = 8, QUERIES = 4 };
 
 static void dot_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
 {

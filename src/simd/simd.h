@@ -17,10 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    VR_TILE_ROWS_MAX = 32,
-    VR_TILE_QUERIES_MAX = 16
-};
+enum { VR_TILE_ROWS_MAX = 32, VR_TILE_QUERIES_MAX = 16 };
 
 typedef struct vr_simd {
     const char *name;
