@@ -111,7 +111,7 @@ typedef struct vrec_progress {
 typedef struct vrec_option {
     const char *key;
     const char *aliases;       /* other names, comma-separated; "" if none */
-    const char *type;          /* "int", "choice" */
+    const char *type;          /* "int", "uint" (64 bits), "choice" */
     const char *default_value; /* as an option string would say it; "none" if unset */
     const char *range;         /* "1..16384", or the choices: "L2, IP" */
     const char *stage;         /* "index": of building or opening; "query": one query may override it */
@@ -220,7 +220,8 @@ typedef struct vrec_query_options {
  * faiss: L2 is the squared Euclidean distance, IP the inner product.
  * top_k: 1..VREC_MAX_TOP_K. Results have the same bits at any batch size and thread count.
  * A call allocates only when it needs more scratch memory than any before it; the scratch stays with
- * the indexer for the next call.
+ * the indexer for the next call. faiss: once, after some 32 queries, a call also makes the 8-bit codes
+ * that later ones are faster with (option "codes").
  * Errors: VREC_INVALID, VREC_NO_MEMORY, VREC_CANCELLED. */
 VREC_API vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, size_t top_k,
                                 const vrec_query_options *options, int64_t *ids, float *distances,
@@ -239,8 +240,8 @@ typedef struct vrec_data vrec_data;
  * VREC_NO_MEMORY. */
 VREC_API vrec_status vrec_data_open(const char *path, vrec_data **out, vrec_error *err);
 
-/* The view of the file's values; valid until vrec_data_close(). If somebody cuts the file short while
- * it is open, reading the view ends in SIGBUS, as with any mapped file. */
+/* The view of the file's values, with its strides written out; valid until vrec_data_close(). If somebody
+ * cuts the file short while it is open, reading the view ends in SIGBUS, as with any mapped file. */
 VREC_API const vrec_matrix *vrec_data_matrix(const vrec_data *data);
 
 VREC_API void vrec_data_close(vrec_data *data); /* NULL is fine */

@@ -115,13 +115,14 @@ vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, 
     if (!vr_mul(checked.rows, top_k, &slots) || slots > PTRDIFF_MAX / sizeof(int64_t))
         return vr_fail(err, VREC_INVALID, "query: %zu x %zu results overflow the address space",
                        checked.rows, top_k);
-    if (checked.rows == 0)
-        return VREC_OK;
-    if (!ids || !distances)
+    if (checked.rows > 0 && (!ids || !distances))
         return vr_fail(err, VREC_INVALID, "query: %s is NULL", ids ? "distances" : "ids");
-    vr_query query = {
-        .queries = &checked, .top_k = top_k, .ids = ids, .distances = distances, .counts = counts
-    };
+    vr_query query = { .queries = &checked,
+                       .options = &indexer->options,
+                       .top_k = top_k,
+                       .ids = ids,
+                       .distances = distances,
+                       .counts = counts };
     fill_padding(indexer, &query);
     if (checked.dim != indexer->dim)
         return vr_fail(err, VREC_INVALID, "query: the queries have %zu values each, the index has %zu",
@@ -132,9 +133,9 @@ vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, 
         query.options = &overridden;
         status = vr_options_override(&overridden, options->overrides, err);
     }
-    if (status != VREC_OK)
+    if (status != VREC_OK || checked.rows == 0)
         return status;
-    /* Only the scratch pool changes, and that is atomic. */
+    /* What changes in it is atomic: the scratch pool, and what a backend makes on the way. */
     status = indexer->verbs->query((vrec_indexer *)(uintptr_t)indexer, &query, err);
     if (status != VREC_OK)
         fill_padding(indexer, &query);

@@ -130,11 +130,26 @@ static vrec_status parse_int(const vr_option_table *table, const vrec_option *op
     return VREC_OK;
 }
 
+/* Any 64 bits, kept as they are. */
+static vrec_status parse_uint(const vr_option_table *table, const vrec_option *option, const char *text,
+                              int64_t *out, vrec_error *err)
+{
+    char *end;
+    errno = 0;
+    uintmax_t number = strtoumax(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || errno || number > UINT64_MAX)
+        return bad_value(table, option, text, err);
+    *out = (int64_t)number;
+    return VREC_OK;
+}
+
 static vrec_status parse_value(const vr_option_table *table, const vrec_option *option, const char *text,
                                int64_t *out, vrec_error *err)
 {
     if (is_choice(option))
         return parse_choice(table, option, text, out, err);
+    if (strcmp(option->type, "uint") == 0)
+        return parse_uint(table, option, text, out, err);
     return parse_int(table, option, text, out, err);
 }
 

@@ -11,7 +11,7 @@ enum { VR_OPTIONS_MAX = 32, VR_OPTION_TEXT = 64 };
 
 /* An option is what the public header says of it, and nothing else: a default is parsed like a value
  * that the caller gave, and a range is read from its text: "MIN..MAX" of an "int", "L2, IP" of a
- * "choice". */
+ * "choice". A "uint" takes any 64 bits. */
 typedef struct vr_option_table {
     const char *backend;
     const vrec_option *options;
@@ -21,7 +21,7 @@ typedef struct vr_option_table {
 /* The values of a table's options, in its order. */
 typedef struct vr_options {
     const vr_option_table *table;
-    int64_t value[VR_OPTIONS_MAX]; /* a number, or which choice; 0 if unset */
+    int64_t value[VR_OPTIONS_MAX]; /* a number, a uint's bits, or which choice; 0 if unset */
     bool given[VR_OPTIONS_MAX];    /* set by the caller, not by default */
 } vr_options;
 

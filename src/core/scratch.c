@@ -23,7 +23,7 @@ void *vr_scratch_take(vr_scratch_pool *pool, size_t bytes)
             vr_free(header(block)); /* outgrown */
     }
     size_t padded;
-    uint8_t *raw = vr_add(bytes, LINE, &padded) ? vr_alloc(padded, 1) : NULL;
+    uint8_t *raw = vr_add(bytes, LINE, &padded) ? vr_alloc_zero(padded, 1) : NULL;
     if (!raw)
         return NULL;
     void *block = raw + LINE;

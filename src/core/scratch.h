@@ -14,7 +14,8 @@ typedef struct vr_scratch_pool {
     _Atomic(void *) slots[VR_SCRATCH_SLOTS];
 } vr_scratch_pool;
 
-/* A block of at least bytes, aligned to a cache line, with old contents; NULL if memory is short. */
+/* A block of at least bytes, aligned to a cache line: a new one zeroed, an old one as it was given back.
+ * NULL if memory is short. */
 void *vr_scratch_take(vr_scratch_pool *pool, size_t bytes);
 void vr_scratch_give(vr_scratch_pool *pool, void *block);
 void vr_scratch_clear(vr_scratch_pool *pool);

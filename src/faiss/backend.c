@@ -2,9 +2,9 @@
 #include "faiss/backend.h"
 
 #include "base/threads.h"
-#include "faiss/faiss.h"
+#include "faiss/flat.h"
 
-enum { INDEX_TYPE, METRIC, THREADS };
+enum { INDEX_TYPE, METRIC, CODES, THREADS };
 
 static const vrec_option options[] = {
     [INDEX_TYPE] = { .key = "index_type",
@@ -21,13 +21,21 @@ static const vrec_option options[] = {
                  .range = "L2, IP",
                  .stage = "index",
                  .help = "L2: squared Euclidean distance; IP: inner product, larger is nearer" },
+    [CODES] = { .key = "codes",
+                .aliases = "",
+                .type = "choice",
+                .default_value = "auto",
+                .range = "auto, off",
+                .stage = "index",
+                .help = "8-bit copies that make exact search several times faster, for dim + 16 bytes per "
+                        "item; auto: made once they pay, after some 32 queries" },
     [THREADS] = { .key = "threads",
                   .aliases = "n_jobs",
                   .type = "int",
                   .default_value = "0",
                   .range = "-1..256",
                   .stage = "index",
-                  .help = "threads of a build or load; 0: the process default, -1: all cores" },
+                  .help = "threads to load and search with; 0: the process default, -1: all cores" },
 };
 
 static const vr_option_table table = { .backend = "faiss",
@@ -48,6 +56,7 @@ static vrec_status from_embeddings(const vr_options *given, const vrec_matrix *i
         vr_flat_free(&flat->base);
         return status;
     }
+    flat->wants_codes = given->value[CODES] == 0;
     vr_flat_describe(flat);
     *out = &flat->base;
     return VREC_OK;
@@ -58,7 +67,7 @@ static vrec_status from_index_file(const vr_options *given, const char *path, co
 {
     const vr_metric *metric = given->given[METRIC] ? &metrics[given->value[METRIC]] : NULL;
     size_t threads = vr_thread_count((int32_t)given->value[THREADS]);
-    return vr_faiss_read(path, metric, threads, progress, out, err);
+    return vr_faiss_read(path, metric, given->value[CODES] == 0, threads, progress, out, err);
 }
 
 const vr_backend vr_faiss_backend = { .name = "faiss",

@@ -4,7 +4,7 @@
  * is_trained (1 byte), metric (int32), the count of values (uint64), and the values, row by row.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "faiss/faiss.h"
+#include "faiss/flat.h"
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -177,7 +177,7 @@ static vrec_status load_items(const vr_input *in, vr_flat *flat, size_t threads,
     return l.status;
 }
 
-static vrec_status read_flat(const vr_input *in, const vr_metric *metric, size_t threads,
+static vrec_status read_flat(const vr_input *in, const vr_metric *metric, bool wants_codes, size_t threads,
                              const vrec_progress *progress, vrec_indexer **out, vrec_error *err)
 {
     header h = { 0 };
@@ -196,6 +196,7 @@ static vrec_status read_flat(const vr_input *in, const vr_metric *metric, size_t
         vr_flat_free(&flat->base);
         return status;
     }
+    flat->wants_codes = wants_codes;
     vr_flat_describe(flat);
     if (h.odd)
         vr_fact(&flat->base, "note", "the file's type and metric disagree; its metric was used");
@@ -203,14 +204,14 @@ static vrec_status read_flat(const vr_input *in, const vr_metric *metric, size_t
     return VREC_OK;
 }
 
-vrec_status vr_faiss_read(const char *path, const vr_metric *metric, size_t threads,
+vrec_status vr_faiss_read(const char *path, const vr_metric *metric, bool wants_codes, size_t threads,
                           const vrec_progress *progress, vrec_indexer **out, vrec_error *err)
 {
     vr_input in;
     vrec_status status = vr_input_open(path, &in, err);
     if (status != VREC_OK)
         return status;
-    status = read_flat(&in, metric, threads, progress, out, err);
+    status = read_flat(&in, metric, wants_codes, threads, progress, out, err);
     vr_input_close(&in);
     return status;
 }

@@ -3,8 +3,9 @@
 
 #include <immintrin.h>
 
-enum { LANES = 8, QUERIES = 6 };
+enum { LANES = 8, QUERIES = 6, CODE_QUERIES = 4 };
 typedef __m256 vec;
+typedef __m256i ivec;
 
 static inline vec v_load(const float *values)
 {
@@ -26,6 +27,11 @@ static inline vec v_add(vec a, vec b)
 {
     return _mm256_add_ps(a, b);
 }
+static inline vec v_mul(vec a, vec b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
 static inline vec v_fma(vec a, vec b, vec c)
 {
     return _mm256_fmadd_ps(a, b, c);
@@ -69,6 +75,33 @@ static inline void v_transpose(vec v[LANES])
     }
 }
 
+static inline ivec i_load(const uint8_t *bytes)
+{
+    return _mm256_loadu_si256((const ivec *)bytes);
+}
+
+static inline ivec i_all(int32_t value)
+{
+    return _mm256_set1_epi32(value);
+}
+
+static inline ivec i_sub(ivec a, ivec b)
+{
+    return _mm256_sub_epi32(a, b);
+}
+
+static inline vec i_float(ivec a)
+{
+    return _mm256_cvtepi32_ps(a);
+}
+
+/* Four products of bytes fit 16 bits, since rows are stored in 1..127 and queries in -63..63. */
+static inline ivec i_dot2(ivec sum, ivec a, ivec query_a, ivec b, ivec query_b)
+{
+    ivec pairs = _mm256_add_epi16(_mm256_maddubs_epi16(a, query_a), _mm256_maddubs_epi16(b, query_b));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
 #include "simd/x86.h"
 
 #include "simd/kernels.h"
@@ -79,4 +112,10 @@ const vr_simd vr_simd_avx2 = { .name = "avx2",
                                .dot_rows = dot_rows,
                                .l2_rows = l2_rows,
                                .pack = pack,
-                               .tile = tile };
+                               .tile = tile,
+                               .code_one = code_one,
+                               .code_tile = code_tile,
+                               .code_queries = CODE_QUERIES,
+                               .code_max = 63,
+                               .code_bias = 64,
+                               .digit_max = 63 };

@@ -1,10 +1,11 @@
-/* AVX-512 (F, DQ, BW, VL). SPDX-License-Identifier: Apache-2.0 */
+/* AVX-512 (F, DQ, BW, VL, VNNI). SPDX-License-Identifier: Apache-2.0 */
 #include "simd/simd.h"
 
 #include <immintrin.h>
 
-enum { LANES = 16, QUERIES = 12 };
+enum { LANES = 16, QUERIES = 12, CODE_QUERIES = 12 };
 typedef __m512 vec;
+typedef __m512i ivec;
 
 static inline vec v_load(const float *values)
 {
@@ -26,6 +27,11 @@ static inline vec v_add(vec a, vec b)
 {
     return _mm512_add_ps(a, b);
 }
+static inline vec v_mul(vec a, vec b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
 static inline vec v_fma(vec a, vec b, vec c)
 {
     return _mm512_fmadd_ps(a, b, c);
@@ -74,6 +80,38 @@ static inline void v_transpose(vec v[LANES])
     }
 }
 
+static inline ivec i_load(const uint8_t *bytes)
+{
+    return _mm512_loadu_si512(bytes);
+}
+
+static inline ivec i_all(int32_t value)
+{
+    return _mm512_set1_epi32(value);
+}
+
+static inline ivec i_sub(ivec a, ivec b)
+{
+    return _mm512_sub_epi32(a, b);
+}
+
+static inline vec i_float(ivec a)
+{
+    return _mm512_cvtepi32_ps(a);
+}
+
+/* The instruction by name: given the intrinsic, gcc 12 copies every sum to memory and back. */
+static inline ivec dot(ivec sum, ivec rows, ivec query)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(rows), "v"(query));
+    return sum;
+}
+
+static inline ivec i_dot2(ivec sum, ivec a, ivec query_a, ivec b, ivec query_b)
+{
+    return dot(dot(sum, a, query_a), b, query_b);
+}
+
 #include "simd/x86.h"
 
 #include "simd/kernels.h"
@@ -84,4 +122,10 @@ const vr_simd vr_simd_avx512 = { .name = "avx512",
                                  .dot_rows = dot_rows,
                                  .l2_rows = l2_rows,
                                  .pack = pack,
-                                 .tile = tile };
+                                 .tile = tile,
+                                 .code_one = code_one,
+                                 .code_tile = code_tile,
+                                 .code_queries = CODE_QUERIES,
+                                 .code_max = 127,
+                                 .code_bias = 128,
+                                 .digit_max = 127 };

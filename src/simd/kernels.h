@@ -5,13 +5,22 @@
  *     v_load, v_store        a vec from and to memory, at any alignment
  *     v_load_part            the first count values of one, zero for the rest; reads no further
  *     v_all                  one value in every lane
- *     v_sub, v_add, v_fma    a - b, a + b, a * b + c with one rounding
+ *     v_sub, v_add, v_mul    a - b, a + b, a * b
+ *     v_fma                  a * b + c with one rounding
  *     v_sum, v_sum4          the lanes of one vec, of four; adding up in the same order
  *     v_transpose            of LANES vecs
  *     v_passes               bit i: unless lane i is less than the floor's
  *
+ * For codes, CODE_QUERIES and a second type, ivec, of LANES int32 or 4 * LANES bytes:
+ *
+ *     i_load, i_all          from memory; the same 4 bytes, or one int32, in every lane
+ *     i_sub, i_float         a - b of int32; int32 to float
+ *     i_dot2                 adds to every lane the products of its 4 bytes in a, and in b, with those
+ *                            of the query; the bytes of a row are biased by CODE_BIAS, see simd.h
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdbool.h>
+#include <string.h>
 
 enum { ROWS = 2 * LANES };
 
@@ -120,4 +129,55 @@ static uint32_t tile(const float *queries, const float *panel, size_t dim, const
         any |= masks[q];
     }
     return any;
+}
+
+/* count x 2 sums stay in registers; count is a constant. */
+static inline uint32_t code_masks(const vr_code_queries *queries, size_t count, const uint8_t *codes,
+                                  size_t groups, const float *factors, const float *floors, uint32_t *masks)
+{
+    ivec low[CODE_QUERIES], high[CODE_QUERIES];
+    uint32_t any = 0;
+    for (size_t q = 0; q < count; q++)
+        low[q] = high[q] = i_all(0);
+    for (size_t g = 0; g < groups; g += 2) {
+        const uint8_t *rows = codes + g * ROWS * 4;
+        const int8_t *digits = queries->digits + g * count * 4;
+        ivec a0 = i_load(rows), a1 = i_load(rows + LANES * 4);
+        ivec b0 = i_load(rows + ROWS * 4), b1 = i_load(rows + ROWS * 4 + LANES * 4);
+        for (size_t q = 0; q < count; q++) {
+            int32_t word[2];
+            memcpy(&word[0], digits + q * 4, sizeof word[0]);
+            memcpy(&word[1], digits + (count + q) * 4, sizeof word[1]);
+            ivec a = i_all(word[0]), b = i_all(word[1]);
+            low[q] = i_dot2(low[q], a0, a, b0, b);
+            high[q] = i_dot2(high[q], a1, a, b1, b);
+        }
+    }
+    for (size_t q = 0; q < count; q++) {
+        ivec offset = i_all(queries->offset[q]),
+             dots[2] = { i_sub(low[q], offset), i_sub(high[q], offset) };
+        masks[q] = 0;
+        for (size_t h = 0; h < 2; h++) {
+            const float *f = factors + h * LANES;
+            vec scale = v_mul(v_all(queries->scale[q]), v_load(f));
+            vec sum = v_fma(scale, i_float(dots[h]), v_load(f + 3 * ROWS));
+            sum = v_fma(v_all(queries->length[q]), v_load(f + ROWS), sum);
+            sum = v_fma(v_all(queries->rest[q]), v_load(f + 2 * ROWS), sum);
+            masks[q] |= v_passes(sum, v_all(floors[q])) << (h * LANES);
+        }
+        any |= masks[q];
+    }
+    return any;
+}
+
+static uint32_t code_one(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+                         const float *factors, const float *floors, uint32_t *masks)
+{
+    return code_masks(queries, 1, codes, groups, factors, floors, masks);
+}
+
+static uint32_t code_tile(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+                          const float *factors, const float *floors, uint32_t *masks)
+{
+    return code_masks(queries, CODE_QUERIES, codes, groups, factors, floors, masks);
 }

@@ -3,8 +3,9 @@
 
 #include <arm_neon.h>
 
-enum { LANES = 4, QUERIES = 8 };
+enum { LANES = 4, QUERIES = 8, CODE_QUERIES = 8 };
 typedef float32x4_t vec;
+typedef int32x4_t ivec;
 
 static inline vec v_load(const float *values)
 {
@@ -26,6 +27,11 @@ static inline vec v_add(vec a, vec b)
 {
     return vaddq_f32(a, b);
 }
+static inline vec v_mul(vec a, vec b)
+{
+    return vmulq_f32(a, b);
+}
+
 static inline vec v_fma(vec a, vec b, vec c)
 {
     return vfmaq_f32(c, a, b);
@@ -76,6 +82,39 @@ static inline void v_transpose(vec v[LANES])
     v[3] = high_halves(b, d);
 }
 
+static inline ivec i_load(const uint8_t *bytes)
+{
+    return vreinterpretq_s32_u8(vld1q_u8(bytes));
+}
+
+static inline ivec i_all(int32_t value)
+{
+    return vdupq_n_s32(value);
+}
+
+static inline ivec i_sub(ivec a, ivec b)
+{
+    return vsubq_s32(a, b);
+}
+
+static inline vec i_float(ivec a)
+{
+    return vcvtq_f32_s32(a);
+}
+
+static inline ivec dot(ivec sum, ivec rows, ivec query)
+{
+    int8x16_t a = vreinterpretq_s8_s32(rows), b = vreinterpretq_s8_s32(query);
+    int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+    int32x4_t high = vpaddlq_s16(vmull_high_s8(a, b));
+    return vaddq_s32(sum, vpaddq_s32(low, high));
+}
+
+static inline ivec i_dot2(ivec sum, ivec a, ivec query_a, ivec b, ivec query_b)
+{
+    return dot(dot(sum, a, query_a), b, query_b);
+}
+
 #include "simd/kernels.h"
 
 const vr_simd vr_simd_neon = { .name = "neon",
@@ -84,4 +123,10 @@ const vr_simd vr_simd_neon = { .name = "neon",
                                .dot_rows = dot_rows,
                                .l2_rows = l2_rows,
                                .pack = pack,
-                               .tile = tile };
+                               .tile = tile,
+                               .code_one = code_one,
+                               .code_tile = code_tile,
+                               .code_queries = CODE_QUERIES,
+                               .code_max = 127,
+                               .code_bias = 0,
+                               .digit_max = 127 };

@@ -58,10 +58,49 @@ static uint32_t tile(const float *queries, const float *panel, size_t dim, const
     return any;
 }
 
+static uint32_t code_masks(const vr_code_queries *queries, size_t count, const uint8_t *codes,
+                           size_t groups, const float *factors, const float *floors, uint32_t *masks)
+{
+    uint32_t any = 0;
+    for (size_t q = 0; q < count; q++) {
+        masks[q] = 0;
+        for (size_t i = 0; i < ROWS; i++) {
+            int32_t dot = -queries->offset[q];
+            for (size_t g = 0; g < groups; g++)
+                for (size_t j = 0; j < 4; j++)
+                    dot += (int8_t)codes[(g * ROWS + i) * 4 + j] * queries->digits[(g * count + q) * 4 + j];
+            float sum = queries->scale[q] * factors[i] * (float)dot +
+                        queries->length[q] * factors[ROWS + i] + queries->rest[q] * factors[2 * ROWS + i] +
+                        factors[3 * ROWS + i];
+            masks[q] |= (uint32_t) !(sum < floors[q]) << i;
+        }
+        any |= masks[q];
+    }
+    return any;
+}
+
+static uint32_t code_one(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+                         const float *factors, const float *floors, uint32_t *masks)
+{
+    return code_masks(queries, 1, codes, groups, factors, floors, masks);
+}
+
+static uint32_t code_tile(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+                          const float *factors, const float *floors, uint32_t *masks)
+{
+    return code_masks(queries, QUERIES, codes, groups, factors, floors, masks);
+}
+
 const vr_simd vr_simd_scalar = { .name = "scalar",
                                  .tile_rows = ROWS,
                                  .tile_queries = QUERIES,
                                  .dot_rows = dot_rows,
                                  .l2_rows = l2_rows,
                                  .pack = pack,
-                                 .tile = tile };
+                                 .tile = tile,
+                                 .code_one = code_one,
+                                 .code_tile = code_tile,
+                                 .code_queries = QUERIES,
+                                 .code_max = 127,
+                                 .code_bias = 0,
+                                 .digit_max = 127 };

@@ -19,6 +19,15 @@
 
 enum { VR_TILE_ROWS_MAX = 32, VR_TILE_QUERIES_MAX = 16 };
 
+/* What the code kernels know of a query, or of several: core/codes.h says what these are. */
+typedef struct vr_code_queries {
+    const int8_t *digits;                /* [group][query][4] */
+    int32_t offset[VR_TILE_QUERIES_MAX]; /* what the bias of the rows adds to dot */
+    float scale[VR_TILE_QUERIES_MAX];
+    float length[VR_TILE_QUERIES_MAX];
+    float rest[VR_TILE_QUERIES_MAX];
+} vr_code_queries;
+
 typedef struct vr_simd {
     const char *name;
     size_t tile_rows;    /* of a panel; at most VR_TILE_ROWS_MAX */
@@ -38,6 +47,20 @@ typedef struct vr_simd {
      * is laid out as queries[j * tile_queries + q]. Returns the union of the masks. */
     uint32_t (*tile)(const float *queries, const float *panel, size_t dim, const float *bias,
                      const float *floors, uint32_t *masks);
+
+    /* The same question of a block of tile_rows rows in 8-bit codes, for one query, and for code_queries
+     * of them. codes[(g * tile_rows + i) * 4 + j] is digit 4 g + j of row i, plus code_bias; there are
+     * groups, an even number, of such g. factors are four floats of every row: scale, error, length and
+     * bias, tile_rows of each. With dot = the sum of the digits' products, bit i of masks[q]: unless
+     * scale[q] * scale(i) * dot + length[q] * error(i) + rest[q] * length(i) + bias(i) < floors[q]. */
+    uint32_t (*code_one)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+                         const float *factors, const float *floors, uint32_t *masks);
+    uint32_t (*code_tile)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+                          const float *factors, const float *floors, uint32_t *masks);
+    size_t code_queries; /* at most VR_TILE_QUERIES_MAX */
+    int code_max;        /* a digit of a row is within -code_max..code_max */
+    int code_bias;       /* added to it before it is stored in a byte */
+    int digit_max;       /* a digit of a query is within -digit_max..digit_max */
 } vr_simd;
 
 /* The table in use: the best for this machine, or what the environment's VREC_CPU asks for if the

@@ -1,0 +1,37 @@
+/* The exact index. SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_FAISS_FLAT_H
+#define VR_FAISS_FLAT_H
+
+#include "core/codes.h"
+#include "core/indexer.h"
+#include "faiss/faiss.h"
+
+#include <stdatomic.h>
+
+typedef struct vr_flat {
+    vrec_indexer base;
+    vr_metric metric;
+    float *items; /* rows x dim, packed */
+
+    bool wants_codes;
+    atomic_size_t scans; /* queries so far, while there are no codes */
+    atomic_flag coding;
+    _Atomic(vr_codes *) codes; /* NULL until they pay */
+} vr_flat;
+
+/* An indexer with room for rows x dim values, to be filled. */
+vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **out, vrec_error *err);
+void vr_flat_free(vrec_indexer *indexer);
+
+/* Adds the facts that are the same however it was made. */
+void vr_flat_describe(vr_flat *flat);
+
+/* By what a row's squared norm is multiplied where sums start: -1/2 for L2 and 0 for IP, and slack. */
+float vr_flat_bias(const vr_flat *flat);
+
+/* The codes for a call with that many queries; NULL if there are none yet. Makes them when they pay. */
+const vr_codes *vr_flat_codes(vr_flat *flat, size_t queries, size_t threads);
+
+vrec_status vr_flat_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err);
+
+#endif
