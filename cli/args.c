@@ -1,0 +1,201 @@
+/* From the words of the command line to what they ask for. SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMAND(args) (args)->command->name
+
+/* ---- Flags ---- */
+
+/* The name in "--NAME" or "--NAME=VALUE" as the tables spell it, cut to fit. Returns the value, if any. */
+static const char *split_long(const char *word, char key[CLI_TEXT])
+{
+    word += 2;
+    size_t length = strcspn(word, "="), i = 0;
+    for (; i < length && i < CLI_TEXT - 1; i++)
+        key[i] = word[i] == '-' ? '_' : word[i];
+    key[i] = '\0';
+    return word[length] ? word + length + 1 : NULL;
+}
+
+/* The value in "-kVALUE" or "-k=VALUE", if any. */
+static const char *split_short(const char *word, char key[CLI_TEXT])
+{
+    key[0] = word[1];
+    key[1] = '\0';
+    word += 2;
+    return *word == '=' ? word + 1 : *word ? word : NULL;
+}
+
+/* The command's own flag of that name or letter; CLI_FLAGS if it has none. */
+static size_t find_own(const cli_command *command, const char *key, bool letter)
+{
+    for (size_t i = 0; i < CLI_FLAGS; i++)
+        if ((command->flags >> i & 1) &&
+            (letter ? cli_flags[i].letter == key[0] : strcmp(cli_flags[i].key, key) == 0))
+            return i;
+    return CLI_FLAGS;
+}
+
+static int take_value(const cli_args *args, const char *flag, const char *names, char ***words,
+                      const char **out)
+{
+    const char *value = **words;
+    if (!value || !*value)
+        return cli_fail_usage(COMMAND(args), "%s needs a value: %s", flag, names);
+    if (strncmp(value, "--", 2) == 0)
+        return cli_fail_usage(COMMAND(args), "%s needs a value, but %s follows", flag, value);
+    *out = value;
+    ++*words;
+    return 0;
+}
+
+static int take_own(cli_args *args, size_t flag, const char *attached, const char *word, char ***words)
+{
+    size_t wanted = cli_word_count(cli_flags[flag].values), had = 0;
+    if (args->given[flag])
+        return cli_fail_usage(COMMAND(args), "--%s is given twice", cli_flags[flag].key);
+    if (attached && wanted == 0)
+        return cli_fail_usage(COMMAND(args), "--%s takes no value, but has one in %s", cli_flags[flag].key,
+                              word);
+    args->given[flag] = true;
+    if (attached)
+        args->values[flag][had++] = attached;
+    while (had < wanted) {
+        int failed = take_value(args, word, cli_flags[flag].values, words, &args->values[flag][had++]);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+static int take_option(cli_args *args, const char *key, const char *attached, const char *word,
+                       char ***words)
+{
+    if (args->option_count == CLI_OPTIONS_MAX)
+        return cli_fail_usage(COMMAND(args), "%s is one option too many", word);
+    size_t at = args->option_count++;
+    memcpy(args->options[at].key, key, CLI_TEXT);
+    args->options[at].value = attached;
+    if (attached)
+        return 0;
+    /* The backend is known if it came first, as it does by habit. */
+    const vrec_option *option = args->operand_count > 0 ? cli_find_option(args->operands[0], key) : NULL;
+    if (!option)
+        option = cli_find_any_option(key);
+    return take_value(args, word, option->range, words, &args->options[at].value);
+}
+
+static int take_flag(cli_args *args, char ***words)
+{
+    char key[CLI_TEXT] = "";
+    const char *word = *(*words)++;
+    bool letter = word[1] != '-';
+    const char *attached = letter ? split_short(word, key) : split_long(word, key);
+    size_t own = find_own(args->command, key, letter);
+    if (own < CLI_FLAGS)
+        return take_own(args, own, attached, word, words);
+    if (args->command->opens_backend && !letter && cli_find_any_option(key))
+        return take_option(args, key, attached, word, words);
+    const char *nearest = cli_nearest_flag(args->command, key);
+    return cli_fail_usage(COMMAND(args), "%s has no flag %s%s%s%s", COMMAND(args), word,
+                          nearest ? "; did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+/* ---- Operands ---- */
+
+static int take_operand(cli_args *args, const char *word)
+{
+    const char *operands = args->command->operands;
+    if (args->operand_count == cli_word_count(operands))
+        return cli_fail_usage(COMMAND(args), "%s takes %s; %s is one too many", COMMAND(args),
+                              *operands ? operands : "no operands", word);
+    args->operands[args->operand_count++] = word;
+    return 0;
+}
+
+/* Those in brackets are there only if all others are. */
+static int check_operands(cli_args *args)
+{
+    char name[CLI_TEXT];
+    size_t required = 0;
+    for (size_t i = 0; cli_word(args->command->operands, i, name); i++)
+        if (name[0] != '[' && required++ == args->operand_count)
+            return cli_fail_usage(COMMAND(args), "%s takes %s; %s is missing", COMMAND(args),
+                                  args->command->operands, name);
+    for (size_t i = 0; cli_word(args->command->needs, i, name); i++)
+        if (name[0] == '-' && !args->given[find_own(args->command, name + 1, true)])
+            return cli_fail_usage(COMMAND(args), "%s is missing", args->command->needs);
+    if (!args->command->opens_backend)
+        return 0;
+    if (args->operand_count == required && args->command->operands[0] == '[') {
+        args->backend = CLI_DEFAULT_BACKEND;
+        return 0;
+    }
+    args->backend = args->operands[0];
+    args->operand_count--;
+    memmove(args->operands, args->operands + 1, args->operand_count * sizeof args->operands[0]);
+    return 0;
+}
+
+int cli_parse(const cli_command *command, char **words, cli_args *args)
+{
+    bool flags_ended = false;
+    int failed = 0;
+    *args = (cli_args){ .command = command };
+    while (*words && !failed) {
+        const char *word = *words;
+        if (!flags_ended && strcmp(word, "--") == 0) {
+            flags_ended = true;
+            words++;
+        } else if (!flags_ended && word[0] == '-' && word[1]) {
+            failed = take_flag(args, &words);
+        } else {
+            failed = take_operand(args, word);
+            words++;
+        }
+    }
+    return failed || args->given[CLI_HELP] ? failed : check_operands(args);
+}
+
+/* ---- The builder ---- */
+
+static int set_option(const cli_args *args, size_t i, vrec_builder *builder)
+{
+    vrec_error err;
+    const vrec_option *option = cli_find_option(args->backend, args->options[i].key);
+    for (size_t j = 0; j < i; j++)
+        if (option && cli_find_option(args->backend, args->options[j].key) == option)
+            return cli_fail_usage(COMMAND(args), "--%s is given twice", option->key);
+    if (vrec_builder_set(builder, args->options[i].key, args->options[i].value, &err) != VREC_OK)
+        return cli_fail_usage(args->backend, "%s", err.message);
+    return 0;
+}
+
+int cli_make_builder(const cli_args *args, vrec_builder **out)
+{
+    vrec_error err;
+    vrec_status status = vrec_builder_factory(args->backend, NULL, out, &err);
+    if (status == VREC_NO_MEMORY)
+        return cli_fail_library(&err);
+    if (status != VREC_OK)
+        return cli_fail_usage(COMMAND(args), "%s", err.message);
+    int failed = 0;
+    for (size_t i = 0; i < args->option_count && !failed; i++)
+        failed = set_option(args, i, *out);
+    if (failed) {
+        vrec_builder_free(*out);
+        *out = NULL;
+    }
+    return failed;
+}
+
+int32_t cli_threads(const cli_args *args)
+{
+    const vrec_option *threads = cli_find_option(args->backend, "threads");
+    for (size_t i = 0; i < args->option_count; i++)
+        if (cli_find_option(args->backend, args->options[i].key) == threads)
+            return (int32_t)strtol(args->options[i].value, NULL, 10); /* checked by the builder */
+    return 0;
+}

@@ -1,0 +1,86 @@
+/* vrec info, vrec version. SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int cli_version(const cli_args *args)
+{
+    (void)args;
+    printf("vrec %s, cpu %s\n", vrec_version(), vrec_cpu());
+    return 0;
+}
+
+static void print_text(const vrec_indexer *indexer)
+{
+    const char *key, *value;
+    for (size_t i = 0; vrec_info(indexer, i, &key, &value); i++)
+        printf("%-12s %s\n", key, value);
+}
+
+static void print_string(const char *text)
+{
+    putchar('"');
+    for (; *text; text++)
+        if (*text == '"' || *text == '\\')
+            printf("\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            printf("\\u%04x", (unsigned)*text);
+        else
+            putchar(*text);
+    putchar('"');
+}
+
+/* Digits only are a number. */
+static void print_value(const char *text)
+{
+    if (*text && text[strspn(text, "0123456789")] == '\0')
+        fputs(text, stdout);
+    else
+        print_string(text);
+}
+
+/* One object; notes, of which there may be several, become an array. */
+static void print_json(const vrec_indexer *indexer)
+{
+    const char *key, *value;
+    size_t notes = 0;
+    putchar('{');
+    for (size_t i = 0; vrec_info(indexer, i, &key, &value); i++)
+        if (strcmp(key, "note") != 0) {
+            print_string(key);
+            putchar(':');
+            print_value(value);
+            putchar(',');
+        }
+    fputs("\"notes\":[", stdout);
+    for (size_t i = 0; vrec_info(indexer, i, &key, &value); i++)
+        if (strcmp(key, "note") == 0) {
+            fputs(notes++ > 0 ? "," : "", stdout);
+            print_string(value);
+        }
+    puts("]}");
+}
+
+int cli_info(const cli_args *args)
+{
+    vrec_builder *builder;
+    vrec_indexer *indexer;
+    cli_progress progress;
+    vrec_error err;
+    int failed = cli_make_builder(args, &builder);
+    if (failed)
+        return failed;
+    cli_progress_start(&progress, args, false);
+    vrec_status status = vrec_from_index_file(builder, args->operands[0], &progress.report, &indexer, &err);
+    cli_progress_end(&progress);
+    vrec_builder_free(builder);
+    if (status != VREC_OK)
+        return cli_fail_library(&err);
+    if (args->given[CLI_JSON])
+        print_json(indexer);
+    else
+        print_text(indexer);
+    vrec_indexer_free(indexer);
+    return 0;
+}
