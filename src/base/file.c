@@ -136,6 +136,8 @@ vrec_status vr_output_create(const char *path, vr_output *out, vrec_error *err)
         return vr_fail_errno(err, EISDIR, "writing %s", path);
     if (exists && !S_ISREG(st.st_mode))
         return vr_fail(err, VREC_IO, "writing %s: not a regular file", path);
+    if (!exists && lstat(out->target, &st) == 0)
+        return vr_fail(err, VREC_IO, "writing %s: a symbolic link that leads to no file", path);
     /* Renaming needs no permission on the old file itself; replacing a protected file would surprise. */
     if (exists && access(out->target, W_OK) != 0)
         return vr_fail_errno(err, errno, "writing %s", path);

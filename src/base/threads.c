@@ -13,6 +13,7 @@
 #include "base/memory.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ static struct {
     pthread_cond_t done;   /* a helper returned from its job */
     job *jobs;             /* those that want more helpers */
     size_t threads;        /* started */
-    size_t idle;           /* of them, waiting for a job */
+    size_t idle;           /* of them, not in a job: each will look for one */
 } pool = { .mutex = PTHREAD_MUTEX_INITIALIZER,
            .wanted = PTHREAD_COND_INITIALIZER,
            .done = PTHREAD_COND_INITIALIZER };
@@ -77,12 +78,10 @@ static void *helper(void *unused)
     (void)unused;
     pthread_mutex_lock(&pool.mutex);
     for (;;) {
-        while (!pool.jobs) {
-            pool.idle++;
+        while (!pool.jobs)
             pthread_cond_wait(&pool.wanted, &pool.mutex);
-            pool.idle--;
-        }
         job *mine = pool.jobs;
+        pool.idle--;
         size_t worker = mine->joined++;
         mine->running++;
         if (mine->joined == mine->limit)
@@ -91,24 +90,31 @@ static void *helper(void *unused)
         mine->work(mine->context, worker);
         pthread_mutex_lock(&pool.mutex);
         mine->running--;
+        pool.idle++;
         pthread_cond_broadcast(&pool.done);
     }
     return NULL;
 }
 
-/* Starts threads until enough are idle for wanted helpers. What can't be started does without. */
+/* Starts threads until enough are idle for wanted helpers; what can't be started, one does without. They
+ * take no signals: an application's handlers run on its own threads. */
 static void start_helpers(size_t wanted)
 {
     pthread_attr_t attributes;
+    sigset_t all, before;
     if (pool.idle >= wanted || pthread_attr_init(&attributes) != 0)
         return;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    for (size_t missing = wanted - pool.idle; missing > 0 && pool.threads < VR_MAX_THREADS - 1; missing--) {
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (pool.idle < wanted && pool.threads < VR_MAX_THREADS - 1) {
         pthread_t thread;
         if (pthread_create(&thread, &attributes, helper, NULL) != 0)
             break;
         pool.threads++;
+        pool.idle++;
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
 }
 

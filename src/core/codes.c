@@ -19,15 +19,13 @@ typedef struct coded {
     float scale, error, length;
 } coded;
 
-/* An upper bound of the root of a sum of dim squares, given the sum as computed: with room for rounding,
- * and for squares that underflowed. */
-static float bound_length(float sum, size_t dim, float slack)
+float vr_length_bound(float sum, size_t dim)
 {
-    return sqrtf(sum * (1.0f + slack) + (float)dim * 2.0f * FLT_MIN) * (1.0f + 0x1p-20f);
+    return sqrtf(sum * (1.0f + vr_slack(dim)) + (float)dim * 2.0f * FLT_MIN) * (1.0f + 0x1p-20f);
 }
 
 /* digits: dim of them, within -max..max. */
-static coded encode(const float *x, size_t dim, float norm, int max, float slack, int8_t *digits)
+static coded encode(const float *x, size_t dim, float norm, int max, int8_t *digits)
 {
     float largest = 0.0f, left = 0.0f;
     for (size_t j = 0; j < dim; j++)
@@ -41,9 +39,9 @@ static coded encode(const float *x, size_t dim, float norm, int max, float slack
         float e = x[j] - scale * (float)digits[j];
         left += e * e;
     }
-    float length = bound_length(norm, dim, slack);
+    float length = vr_length_bound(norm, dim);
     return (coded){ .scale = scale,
-                    .error = bound_length(left, dim, slack) + 0x1p-22f * length, /* e itself is rounded */
+                    .error = vr_length_bound(left, dim) + 0x1p-22f * length, /* e itself is rounded */
                     .length = length };
 }
 
@@ -84,7 +82,7 @@ static void fill_row(vr_codes *codes, const float *x, uint8_t *block, size_t i, 
     simd->dot_rows(x, x, 1, codes->dim, &norm);
     bool usual = norm < VR_HUGE_NORM;
     if (usual)
-        row = encode(x, codes->dim, norm, simd->code_max, codes->slack, digits);
+        row = encode(x, codes->dim, norm, simd->code_max, digits);
     else
         memset(digits, 0, codes->dim);
     float *factors = (float *)(block + simd->tile_rows * codes->groups * 4) + i;
@@ -116,7 +114,7 @@ void vr_codes_query(const vr_codes *codes, const float *query, size_t q, size_t 
     int32_t sum = 0;
     float norm;
     codes->simd->dot_rows(query, query, 1, codes->dim, &norm);
-    coded c = encode(query, codes->dim, norm, codes->simd->digit_max, codes->slack, plain);
+    coded c = encode(query, codes->dim, norm, codes->simd->digit_max, plain);
     for (size_t j = 0; j < codes->groups * 4; j++) {
         digits[(j / 4 * width + q) * 4 + j % 4] = plain[j];
         sum += plain[j];

@@ -36,6 +36,10 @@ typedef struct vr_codes {
 /* A bound, with room, of the relative rounding error of sums of dim products: 3.2 (dim + 16) 2^-24. */
 float vr_slack(size_t dim);
 
+/* An upper bound of a vector's length, given the sum of its dim squares as computed: with room for
+ * rounding, and for squares that underflowed. */
+float vr_length_bound(float sum, size_t dim);
+
 /* What the bias of a row is, before bias_factor; and from what squared norm on a row always passes. */
 #define VR_HUGE_NORM 1e37f
 

@@ -133,7 +133,7 @@ static float set_bias(const vr_flat_search *s, const float *norms, float *bias)
         bias[i] = usual ? factor * norms[i] : INFINITY;
         largest = usual && norms[i] > largest ? norms[i] : largest;
     }
-    return sqrtf(largest);
+    return vr_length_bound(largest, s->flat->base.dim);
 }
 
 static void offer_masked(vr_flat_search *s, size_t worker, size_t q, uint32_t mask, size_t first,

@@ -118,7 +118,8 @@ static size_t gather(vr_flat_search *s, size_t first)
             continue; /* its row of results stays padding */
         s->simd->dot_rows(vector, vector, 1, dim, &norm);
         s->norms[s->count] = norm;
-        s->reaches[s->count] = s->flat->metric == VR_METRIC_IP ? s->slack * sqrtf(norm) : 0.0f;
+        s->reaches[s->count] =
+            s->flat->metric == VR_METRIC_IP ? s->slack * vr_length_bound(norm, dim) : 0.0f;
         atomic_init(&s->limits[s->count], vr_flat_no_limit());
         s->row_of[s->count++] = first;
     }

@@ -159,8 +159,8 @@ static inline uint32_t code_masks(const vr_code_queries *queries, size_t count, 
         masks[q] = 0;
         for (size_t h = 0; h < 2; h++) {
             const float *f = factors + h * LANES;
-            vec scale = v_mul(v_all(queries->scale[q]), v_load(f));
-            vec sum = v_fma(scale, i_float(dots[h]), v_load(f + 3 * ROWS));
+            vec dot = v_mul(v_load(f), i_float(dots[h])); /* scale by scale could underflow */
+            vec sum = v_fma(v_all(queries->scale[q]), dot, v_load(f + 3 * ROWS));
             sum = v_fma(v_all(queries->length[q]), v_load(f + ROWS), sum);
             sum = v_fma(v_all(queries->rest[q]), v_load(f + 2 * ROWS), sum);
             masks[q] |= v_passes(sum, v_all(floors[q])) << (h * LANES);

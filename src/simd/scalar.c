@@ -69,7 +69,7 @@ static uint32_t code_masks(const vr_code_queries *queries, size_t count, const u
             for (size_t g = 0; g < groups; g++)
                 for (size_t j = 0; j < 4; j++)
                     dot += (int8_t)codes[(g * ROWS + i) * 4 + j] * queries->digits[(g * count + q) * 4 + j];
-            float sum = queries->scale[q] * factors[i] * (float)dot +
+            float sum = queries->scale[q] * (factors[i] * (float)dot) +
                         queries->length[q] * factors[ROWS + i] + queries->rest[q] * factors[2 * ROWS + i] +
                         factors[3 * ROWS + i];
             masks[q] |= (uint32_t) !(sum < floors[q]) << i;
