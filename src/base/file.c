@@ -131,7 +131,10 @@ vrec_status vr_output_create(const char *path, vr_output *out, vrec_error *err)
     out->target = follow(path);
     if (!out->target)
         return vr_fail_memory(err, strlen(path) + 1, "a file name");
-    bool exists = stat(out->target, &st) == 0;
+    int errnum = stat(out->target, &st) == 0 ? 0 : errno;
+    bool exists = errnum == 0;
+    if (!exists && errnum != ENOENT)
+        return vr_fail_errno(err, errnum, "writing %s", path);
     if (exists && S_ISDIR(st.st_mode))
         return vr_fail_errno(err, EISDIR, "writing %s", path);
     if (exists && !S_ISREG(st.st_mode))
@@ -143,7 +146,7 @@ vrec_status vr_output_create(const char *path, vr_output *out, vrec_error *err)
         return vr_fail_errno(err, errno, "writing %s", path);
     out->fd = create_beside(out);
     if (out->fd < 0) {
-        int errnum = errno;
+        errnum = errno;
         free(out->temporary); /* not ours: nothing to remove */
         out->temporary = NULL;
         return vr_fail_errno(err, errnum, "writing %s: creating a temporary file beside it", path);

@@ -5,7 +5,7 @@
  *
  * The tile kernel gives no distances, only who may be near: it compares many queries with many rows
  * from data laid out for it, and answers one bit per pair. Its rounding differs from the row kernels',
- * so its callers leave room for that in the floor (see faiss/flat.c) and ask a row kernel about every
+ * so its callers leave room for that in the floor (see faiss/flat_scan.c) and ask a row kernel about every
  * pair it lets through.
  *
  * Values need no alignment beyond a float's. Nothing is read past the given rows.

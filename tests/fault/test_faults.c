@@ -1,0 +1,160 @@
+/* Whatever the system refuses, and whenever: the right status, nothing half done, nothing leaked.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "faults.h"
+#include "scenario.h"
+
+#include "../unit/folder.h"
+
+#include <errno.h>
+
+/* What may come of a call that fails. */
+typedef enum outcome {
+    FAILS,    /* the scenario fails */
+    MAY_FAIL, /* it depends on which of these calls it is */
+    SUCCEEDS
+} outcome;
+
+/* Lets call after call fail, until the scenario no longer has that many. */
+static void fail_each(uint32_t calls, int errnum, outcome expected)
+{
+    vrec_status failure = errnum == ENOMEM ? VREC_NO_MEMORY : VREC_IO;
+    for (size_t at = 0;; at++) {
+        vrec_error err = { 0 };
+        long held = faults_held();
+        faults_arm(calls, at, errnum);
+        vrec_status status = scenario_run(&err);
+        size_t count = faults_disarm();
+        assert_int_equal(faults_held(), held);
+        if (count <= at) {
+            assert_true(at > 0); /* the call is one that the scenario makes */
+            assert_int_equal(status, VREC_OK);
+            return;
+        }
+        bool right = status == failure ? expected != SUCCEEDS : status == VREC_OK && expected != FAILS;
+        if (!right)
+            fail_msg("calls %x, number %zu, %s: status %d, \"%s\"", (unsigned)calls, at, strerror(errnum),
+                     status, err.message);
+        if (status == VREC_IO)
+            assert_non_null(strstr(err.message, strerror(errnum)));
+    }
+}
+
+static void every_allocation(void **state)
+{
+    (void)state;
+    fail_each(FAULT_MEMORY, ENOMEM, FAILS);
+}
+
+static void every_call_on_files(void **state)
+{
+    (void)state;
+    static const struct {
+        fault_call call;
+        int errnum;
+        outcome expected;
+    } cases[] = {
+        { FAULT_OPEN, EACCES, FAILS },        { FAULT_OPEN, EMFILE, FAILS },
+        { FAULT_OPEN, ENOMEM, FAILS },        { FAULT_FSTAT, EIO, FAILS },
+        { FAULT_PREAD, EIO, FAILS },          { FAULT_PREAD, EINTR, SUCCEEDS },
+        { FAULT_WRITE, ENOSPC, FAILS },       { FAULT_WRITE, EIO, FAILS },
+        { FAULT_WRITE, EINTR, SUCCEEDS },     { FAULT_FSYNC, EIO, FAILS },
+        { FAULT_FSYNC, ENOSPC, FAILS },       { FAULT_CLOSE, EIO, MAY_FAIL },
+        { FAULT_RENAME, EACCES, FAILS },      { FAULT_MMAP, EACCES, FAILS },
+        { FAULT_MMAP, ENOMEM, FAILS },        { FAULT_ACCESS, EACCES, FAILS },
+        { FAULT_STAT, EACCES, FAILS },        { FAULT_FCHMOD, EPERM, SUCCEEDS },
+        { FAULT_REALPATH, ENOENT, SUCCEEDS }, { FAULT_OPEN, EEXIST, MAY_FAIL },
+        { FAULT_FSYNC, EINVAL, MAY_FAIL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        fail_each(FAULT_BIT(cases[i].call), cases[i].errnum, cases[i].expected);
+}
+
+static void short_reads_and_writes_go_on(void **state)
+{
+    (void)state;
+    static const size_t limits[] = { 1, 7, 44, 68 };
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        vrec_error err;
+        faults_limit_steps(limits[i]);
+        assert_int_equal(scenario_run(&err), VREC_OK);
+    }
+    faults_limit_steps(0);
+}
+
+/* ---- Queries ---- */
+
+static uint32_t next_calls;
+static size_t next_at;
+
+static void arm_first(size_t time)
+{
+    if (time == 0)
+        faults_arm(next_calls, next_at, EAGAIN);
+}
+
+/* Lets call after call fail, until queries no longer make that many. */
+static void fail_each_in_queries(uint32_t calls, vrec_status failure)
+{
+    next_calls = calls;
+    for (next_at = 0;; next_at++) {
+        vrec_error err = { 0 };
+        long held = faults_held();
+        vrec_status status = scenario_query(arm_first, &err);
+        size_t count = faults_disarm();
+        assert_int_equal(faults_held(), held);
+        if (count <= next_at) {
+            assert_true(next_at > 0);
+            assert_int_equal(status, VREC_OK);
+            return;
+        }
+        assert_true(status == failure || status == VREC_OK);
+    }
+}
+
+/* Runs first, while no helper has been started. */
+static void threads_that_cannot_be_started(void **state)
+{
+    (void)state;
+    fail_each_in_queries(FAULT_BIT(FAULT_PTHREAD_CREATE), VREC_OK);
+}
+
+static void every_allocation_of_queries(void **state)
+{
+    (void)state;
+    fail_each_in_queries(FAULT_MEMORY, VREC_NO_MEMORY);
+}
+
+static void count_second(size_t time)
+{
+    if (time == 1)
+        faults_arm(FAULT_MEMORY, SIZE_MAX, 0);
+}
+
+static void a_warm_query_allocates_nothing(void **state)
+{
+    (void)state;
+    vrec_error err;
+    assert_int_equal(scenario_query(count_second, &err), VREC_OK);
+    assert_int_equal(faults_disarm(), 0);
+}
+
+static int enter(void **state)
+{
+    if (enter_folder(state) != 0)
+        return 1;
+    scenario_init();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_that_cannot_be_started),
+        cmocka_unit_test(every_allocation_of_queries),
+        cmocka_unit_test(a_warm_query_allocates_nothing),
+        cmocka_unit_test(every_allocation),
+        cmocka_unit_test(every_call_on_files),
+        cmocka_unit_test(short_reads_and_writes_go_on),
+    };
+    return cmocka_run_group_tests_name("faults", tests, enter, leave_folder);
+}

@@ -1,0 +1,396 @@
+/* The kernel check: every kernel of every instruction set that this machine has, against sums in double
+ * precision, at every dimension 1..260 and a few large ones, at every alignment, flush against
+ * unreadable pages, with values of every kind. The row kernels must also give a pair the same bits alone
+ * and in any group.
+ *
+ *     check [--quick] [--bench]
+ *
+ * --quick tries fewer alignments, for emulators. --bench times the very calls that were just checked.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "check_codes.h"
+#include "guard.h"
+#include "oracle.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { EVERY_DIM = 260, FAILURES_SHOWN = 20, TRIALS = 5, TRIAL_NS = 4000000 };
+
+static const size_t large_dims[] = { 768, 1536, SAMPLE_DIM_MAX };
+static const size_t bench_dims[] = { 16, 64, 100, 128, 256, 768 };
+
+enum { QUERY, ROWS, PANEL, OUT, BIAS, FLOORS, MASKS, ARGUMENTS };
+
+typedef struct check {
+    bool quick, bench;
+    size_t passed, failed;
+    guarded memory[ARGUMENTS];
+    sample sample;
+    const vr_simd *simd;
+
+    /* The call being made */
+    const char *kernel;
+    void (*row_kernel)(const float *query, const float *rows, size_t count, size_t dim, float *out);
+    size_t count, place, rows_place;
+    float *query, *rows, *panel, *out, *bias, *floors;
+    uint32_t *masks, any;
+    bool ok; /* so far */
+} check;
+
+/* ---- One call ---- */
+
+static void fail(check *c, const char *format, ...)
+{
+    if (c->ok && c->failed < FAILURES_SHOWN) {
+        va_list args;
+        fprintf(stderr, "%s %s: dim %zu, count %zu, %s values, query at %s, rows at %s: ", c->simd->name,
+                c->kernel, c->sample.dim, c->count, c->sample.kind, place_name(c->place),
+                place_name(c->rows_place));
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        fputc('\n', stderr);
+    }
+    c->ok = false;
+}
+
+static void expect_in(check *c, const char *what, size_t i, range r, float got)
+{
+    if (!allows(r, got))
+        fail(c, "%s %zu: expected %.9g..%.9g%s, got %.9g", what, i, r.low, r.high, r.nan ? " or NaN" : "",
+             (double)got);
+}
+
+/* Where the arguments of a call stand: all at the same border, or at alignments that differ. */
+static void start(check *c, size_t count, size_t place)
+{
+    c->ok = true;
+    c->count = count;
+    c->place = c->rows_place = place;
+    if (place > PLACE_LINE)
+        c->rows_place = PLACE_LINE + (5 * place + count) % LINE_FLOATS;
+}
+
+/* Memory for count values of an argument, which isn't there beyond them if place is a border. */
+static void *room(const check *c, size_t argument, size_t count, size_t place)
+{
+    void *values = guarded_at(&c->memory[argument], count * sizeof(float), place);
+    return memset(values, 0xff, count * sizeof(float));
+}
+
+static float *copy(const check *c, size_t argument, const float *from, size_t count, size_t place)
+{
+    return memcpy(room(c, argument, count, place), from, count * sizeof(float));
+}
+
+/* Makes the call; true if its results can be looked at. */
+static bool make(check *c, void (*call)(void *check))
+{
+    if (!survives(call, c))
+        fail(c, "it touched memory outside of its arguments");
+    return c->ok;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Repeats the call, and prints the best of some trials. */
+static void time_call(check *c, void (*call)(void *check), double flops, double bytes)
+{
+    double best = INFINITY;
+    size_t repeats = 1;
+    for (int trial = 0; trial < TRIALS;) {
+        double began = now();
+        for (size_t i = 0; i < repeats; i++)
+            call(c);
+        double took = now() - began;
+        if (took * 1e9 < TRIAL_NS) {
+            repeats *= 2;
+            continue;
+        }
+        best = fmin(best, took / (double)repeats);
+        trial++;
+    }
+    printf("%-7s %-9s %4zu dims %9.1f ns/call %8.2f GFLOP/s %8.2f GB/s\n", c->simd->name, c->kernel,
+           c->sample.dim, best * 1e9, flops / best * 1e-9, bytes / best * 1e-9);
+}
+
+static bool is_bench_dim(size_t dim)
+{
+    bool found = false;
+    for (size_t i = 0; i < sizeof bench_dims / sizeof bench_dims[0]; i++)
+        found |= bench_dims[i] == dim;
+    return found;
+}
+
+static bool is_benched(const check *c)
+{
+    return c->bench && is_bench_dim(c->sample.dim) && c->ok && c->place == PLACE_LINE &&
+           strcmp(c->sample.kind, "usual") == 0;
+}
+
+/* Counts the call, which is over; times it if it is one of those and has the largest count. */
+static void finish(check *c, void (*call)(void *check), size_t largest, size_t flops, size_t bytes)
+{
+    c->passed += c->ok;
+    c->failed += !c->ok;
+    if (c->count == largest && is_benched(c))
+        time_call(c, call, (double)flops, (double)bytes);
+}
+
+static size_t place_count(const check *c)
+{
+    return c->quick || c->sample.dim > EVERY_DIM ? PLACE_LINE + 4 : PLACES;
+}
+
+static bool is_tried(const check *c, size_t count)
+{
+    size_t tile = c->simd->tile_rows;
+    return count <= 9 || (count >= tile - 1 && count <= tile + 1) || count == SAMPLE_ROWS;
+}
+
+/* ---- dot_rows, l2_rows ---- */
+
+static void call_rows(void *context)
+{
+    check *c = context;
+    c->row_kernel(c->query, c->rows, c->count, c->sample.dim, c->out);
+}
+
+static bool make_rows(check *c, size_t first)
+{
+    size_t dim = c->sample.dim;
+    c->query = copy(c, QUERY, c->sample.queries, dim, c->place);
+    c->rows = copy(c, ROWS, c->sample.rows + first * dim, c->count * dim, c->rows_place);
+    c->out = room(c, OUT, c->count, c->place);
+    return make(c, call_rows);
+}
+
+static void check_alone(check *c, const exact *sums, float *alone)
+{
+    for (size_t i = 0; i < SAMPLE_ROWS; i++) {
+        start(c, 1, PLACE_END);
+        if (make_rows(c, i))
+            expect_in(c, "row", i, allowed(sums[i], c->sample.dim), alone[i] = c->out[0]);
+        finish(c, call_rows, SAMPLE_ROWS, 0, 0);
+    }
+}
+
+static bool same_bits(float a, float b)
+{
+    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b)); /* no caller sees a NaN */
+}
+
+static void check_group(check *c, const float *alone, size_t flops_per_value)
+{
+    size_t first = (c->count + c->place) % (SAMPLE_ROWS - c->count + 1);
+    size_t values = c->count * c->sample.dim;
+    if (make_rows(c, first))
+        for (size_t i = 0; i < c->count; i++)
+            if (!same_bits(c->out[i], alone[first + i]))
+                fail(c, "row %zu: expected %.9g, as when alone, got %.9g", i, (double)alone[first + i],
+                     (double)c->out[i]);
+    finish(c, call_rows, SAMPLE_ROWS, values * flops_per_value, values * sizeof(float));
+}
+
+static void check_rows(check *c, const exact *sums, size_t flops_per_value)
+{
+    float alone[SAMPLE_ROWS] = { 0 };
+    check_alone(c, sums, alone);
+    for (size_t count = 1; count <= SAMPLE_ROWS; count++)
+        for (size_t place = 0; is_tried(c, count) && place < place_count(c); place++) {
+            start(c, count, place);
+            check_group(c, alone, flops_per_value);
+        }
+}
+
+static void check_dot_rows(check *c)
+{
+    c->row_kernel = c->simd->dot_rows;
+    check_rows(c, c->sample.dot, 2);
+}
+
+static void check_l2_rows(check *c)
+{
+    c->row_kernel = c->simd->l2_rows;
+    check_rows(c, c->sample.l2, 3);
+}
+
+/* ---- pack ---- */
+
+/* What a panel of count rows holds for row i, column j. */
+static float packed(const check *c, size_t i, size_t j)
+{
+    return i < c->count ? c->sample.rows[i * c->sample.dim + j] : 0.0f;
+}
+
+static void call_pack(void *context)
+{
+    check *c = context;
+    c->simd->pack(c->rows, c->count, c->sample.dim, c->panel, c->out);
+}
+
+static void check_packed(check *c)
+{
+    size_t dim = c->sample.dim, tile = c->simd->tile_rows;
+    for (size_t i = 0; i < tile; i++) {
+        expect_in(c, "norm", i, i < c->count ? allowed(c->sample.norm[i], dim) : (range){ 0 }, c->out[i]);
+        for (size_t j = 0; j < dim; j++) {
+            float expected = packed(c, i, j), got = c->panel[j * tile + i];
+            if (memcmp(&expected, &got, sizeof got) != 0)
+                fail(c, "row %zu, column %zu: expected %.9g, got %.9g", i, j, (double)expected,
+                     (double)got);
+        }
+    }
+}
+
+static void check_pack(check *c)
+{
+    size_t dim = c->sample.dim, tile = c->simd->tile_rows, values = tile * dim;
+    for (size_t count = 1; count <= tile; count++)
+        for (size_t place = 0; is_tried(c, count) && place < place_count(c); place++) {
+            start(c, count, place);
+            c->rows = copy(c, ROWS, c->sample.rows, count * dim, c->rows_place);
+            c->panel = room(c, PANEL, values, place);
+            c->out = room(c, OUT, tile, place);
+            if (make(c, call_pack))
+                check_packed(c);
+            finish(c, call_pack, tile, 2 * values, 2 * values * sizeof(float));
+        }
+}
+
+/* ---- tile ---- */
+
+static void call_tile(void *context)
+{
+    check *c = context;
+    c->any = c->simd->tile(c->query, c->panel, c->sample.dim, c->bias, c->floors, c->masks);
+}
+
+/* A floor for query q: at the edges of what one row's sum may be, just past them, or special. In one
+ * place, only one query can pass, which the union must not miss. */
+static float choose_floor(const check *c, size_t q)
+{
+    if (c->place == PLACE_START && q != c->sample.dim % c->simd->tile_queries)
+        return INFINITY;
+    size_t n = 7 * c->place + q;
+    range r = allowed(c->sample.sums[q][n % c->simd->tile_rows], c->sample.dim);
+    const double floors[] = { (r.low + r.high) / 2, r.low,    r.high, 2 * r.low - r.high,
+                              2 * r.high - r.low,   INFINITY, NAN,    -INFINITY };
+    return (float)floors[n % (sizeof floors / sizeof floors[0])];
+}
+
+static void lay_tile(check *c)
+{
+    const sample *s = &c->sample;
+    size_t rows = c->simd->tile_rows, queries = c->simd->tile_queries;
+    c->query = room(c, QUERY, queries * s->dim, c->place);
+    c->panel = room(c, PANEL, rows * s->dim, c->rows_place);
+    c->bias = copy(c, BIAS, s->bias, rows, c->rows_place);
+    c->floors = room(c, FLOORS, queries, c->place);
+    c->masks = room(c, MASKS, queries, c->place);
+    for (size_t q = 0; q < queries; q++)
+        c->floors[q] = choose_floor(c, q);
+    for (size_t j = 0; j < s->dim; j++) {
+        for (size_t q = 0; q < queries; q++)
+            c->query[j * queries + q] = s->queries[q * s->dim + j];
+        for (size_t i = 0; i < rows; i++)
+            c->panel[j * rows + i] = packed(c, i, j);
+    }
+}
+
+static void check_mask(check *c, size_t q)
+{
+    size_t rows = c->simd->tile_rows;
+    double floor = (double)c->floors[q];
+    for (size_t i = 0; i < 32; i++) {
+        range r = i < rows ? allowed(c->sample.sums[q][i], c->sample.dim) : (range){ 0 };
+        bool passes = c->masks[q] >> i & 1;
+        bool must = i < rows && !(r.low < floor);
+        bool may = must || (i < rows && (r.nan || !(r.high < floor)));
+        if (passes ? !may : must)
+            fail(c, "query %zu, bit %zu: expected %d, for %.9g..%.9g and the floor %.9g, got %d", q, i,
+                 must, r.low, r.high, floor, passes);
+    }
+}
+
+static void check_tile(check *c)
+{
+    size_t rows = c->simd->tile_rows, queries = c->simd->tile_queries;
+    for (size_t place = 0; place < place_count(c); place++) {
+        uint32_t any = 0;
+        start(c, rows, place);
+        lay_tile(c);
+        if (make(c, call_tile)) {
+            for (size_t q = 0; q < queries; q++) {
+                check_mask(c, q);
+                any |= c->masks[q];
+            }
+            if (any != c->any)
+                fail(c, "expected %#x, the union of the masks, got %#x", any, c->any);
+        }
+        finish(c, call_tile, rows, 2 * rows * queries * c->sample.dim,
+               rows * c->sample.dim * sizeof(float));
+    }
+}
+
+/* ---- All of it ---- */
+
+static const struct {
+    const char *name;
+    void (*check)(check *c);
+} kernels[] = { { "dot_rows", check_dot_rows },
+                { "l2_rows", check_l2_rows },
+                { "pack", check_pack },
+                { "tile", check_tile } };
+
+static bool check_dim(check *c, size_t dim)
+{
+    for (size_t kind = 0; sample_draw(&c->sample, dim, kind); kind++)
+        for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+            c->kernel = kernels[i].name;
+            kernels[i].check(c);
+        }
+    return check_codes(c->simd, dim, c->bench && is_bench_dim(dim), &c->passed, &c->failed);
+}
+
+static bool prepare(check *c)
+{
+    bool ready = sample_init(&c->sample);
+    for (size_t i = 0; ready && i < ARGUMENTS; i++)
+        ready = guarded_init(&c->memory[i], sizeof(float[SAMPLE_ROWS + 1][SAMPLE_DIM_MAX]));
+    catch_faults();
+    return ready;
+}
+
+int main(int argc, char **argv)
+{
+    static check c;
+    for (int i = 1; i < argc; i++) {
+        c.quick |= strcmp(argv[i], "--quick") == 0;
+        c.bench |= strcmp(argv[i], "--bench") == 0;
+    }
+    if (!prepare(&c)) {
+        fputs("kernels: out of memory\n", stderr);
+        return 1;
+    }
+    bool ready = true;
+    for (size_t tier = 0; ready && (c.simd = vr_simd_at(tier)); tier++) {
+        double began = now();
+        for (size_t dim = 1; ready && dim <= EVERY_DIM; dim++)
+            ready = check_dim(&c, dim);
+        for (size_t i = 0; ready && i < sizeof large_dims / sizeof large_dims[0]; i++)
+            ready = check_dim(&c, large_dims[i]);
+        printf("%s: %.1f s\n", c.simd->name, now() - began);
+    }
+    printf("kernels: %zu passed, %zu failed\n", c.passed, c.failed);
+    return c.failed > 0 || !ready;
+}

@@ -1,0 +1,172 @@
+/* One indexer, many threads, and children: everybody gets the answers of a single thread. For
+ * ThreadSanitizer, and plainly. SPDX-License-Identifier: Apache-2.0 */
+#define _DEFAULT_SOURCE /* fork */
+#include "../unit/folder.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/wait.h>
+
+enum {
+    ROWS = 20000,
+    DIM = 48,
+    ASKED = 60,
+    TOP_K = 20,
+    CALLERS = 4,
+    ROUNDS = 30,
+    CHILDREN = 5,
+    DEADLINE = 120 /* seconds until a child that hangs is ended */
+};
+
+static float items[ROWS * DIM];
+static vrec_indexer *indexer;
+static int64_t expected_ids[ASKED * TOP_K];
+static float expected_distances[ASKED * TOP_K];
+static atomic_size_t finished;
+
+/* Asks for all queries in batches; true if the answers are those expected. */
+static bool ask(size_t batch, int32_t threads, int64_t *ids, float *distances)
+{
+    vrec_query_options options = { .struct_size = sizeof options, .threads = threads };
+    for (size_t first = 0; first < ASKED; first += batch) {
+        size_t count = first + batch > ASKED ? ASKED - first : batch, at = first * TOP_K;
+        vrec_matrix queries = vrec_matrix_f32(items + first * DIM, count, DIM);
+        if (vrec_query(indexer, &queries, TOP_K, &options, ids + at, distances + at, NULL, NULL) != VREC_OK)
+            return false;
+    }
+    return memcmp(ids, expected_ids, sizeof expected_ids) == 0 &&
+           memcmp(distances, expected_distances, sizeof expected_distances) == 0;
+}
+
+static bool ask_again(size_t batch, int32_t threads)
+{
+    int64_t ids[ASKED * TOP_K];
+    float distances[ASKED * TOP_K];
+    return ask(batch, threads, ids, distances);
+}
+
+static bool save_and_look(size_t caller)
+{
+    char path[32];
+    const char *key, *value;
+    size_t facts = 0;
+    snprintf(path, sizeof path, "%zu.index", caller % 2); /* two callers each save to the same file */
+    if (vrec_save(indexer, path, NULL, NULL) != VREC_OK)
+        return false;
+    while (vrec_info(indexer, facts, &key, &value) && strlen(key) > 0 && strlen(value) > 0)
+        facts++;
+    return facts == 6 && vrec_rows(indexer) == ROWS && vrec_dim(indexer) == DIM;
+}
+
+/* Sets *context, its number, to SIZE_MAX if anything is wrong. */
+static void *call(void *context)
+{
+    static const size_t batches[CALLERS] = { 1, 5, 23, ASKED };
+    static const int32_t threads[] = { 1, 2, 3, 7, 0 };
+    size_t *number = context, caller = *number;
+    bool right = true;
+    for (size_t round = 0; round < ROUNDS; round++) {
+        right &= ask_again(batches[(caller + round) % CALLERS], threads[(caller + round) % 5]);
+        right &= vrec_set_default_threads((int32_t)(1 + round % 3)) == VREC_OK;
+        if (round % 3 == caller % 3)
+            right &= save_and_look(caller);
+    }
+    if (!right)
+        *number = SIZE_MAX;
+    finished++;
+    return NULL;
+}
+
+/* A child, forked wherever the callers are, asks with threads of its own. */
+static bool child_is_right(void)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(DEADLINE);
+        bool right = ask_again(ASKED, 3) && ask_again(7, 1) && ask_again(ASKED, 2);
+        _exit(right ? 0 : 1);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+static void callers_and_children(void **state)
+{
+    (void)state;
+    pthread_t callers[CALLERS];
+    size_t numbers[CALLERS], forks = 0;
+    for (size_t i = 0; i < CALLERS; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&callers[i], NULL, call, &numbers[i]), 0);
+    }
+    bool right = true;
+    while (forks < CHILDREN || (finished < CALLERS && forks < 4 * CHILDREN)) {
+        right &= child_is_right();
+        forks++;
+    }
+    for (size_t i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i], NULL);
+        assert_int_equal(numbers[i], i);
+    }
+    assert_true(right);
+    assert_int_equal(for_each_file(NULL), 2); /* whoever saved last, and nothing temporary */
+}
+
+/* A call inside a progress report of another call, on the same indexer. */
+static int report(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    (void)what;
+    (void)done;
+    (void)total;
+    bool *right = context;
+    *right = *right && ask_again(ASKED, 2);
+    return 0;
+}
+
+static void calls_inside_calls(void **state)
+{
+    (void)state;
+    bool right = true;
+    int64_t id;
+    float distance;
+    vrec_progress progress = { .report = report, .context = &right };
+    vrec_query_options options = { .struct_size = sizeof options, .threads = 3, .progress = &progress };
+    vrec_matrix query = vrec_matrix_f32(items, 1, DIM);
+    assert_int_equal(vrec_query(indexer, &query, 1, &options, &id, &distance, NULL, NULL), VREC_OK);
+    assert_true(right);
+    assert_int_equal(id, 0);
+}
+
+static int enter(void **state)
+{
+    vrec_builder *builder;
+    vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
+    for (size_t i = 0; i < ROWS * DIM; i++)
+        items[i] = (float)((i * 2654435761U >> 7) % 1000) * 1e-3f;
+    if (vrec_builder_factory("faiss", NULL, &builder, NULL) != VREC_OK)
+        return 1;
+    vrec_status status = vrec_from_embeddings(builder, &matrix, NULL, &indexer, NULL);
+    vrec_builder_free(builder);
+    if (status != VREC_OK)
+        return 1;
+    ask(ASKED, 1, expected_ids, expected_distances);
+    return enter_folder(state);
+}
+
+static int leave(void **state)
+{
+    vrec_indexer_free(indexer);
+    return leave_folder(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(callers_and_children),
+        cmocka_unit_test(calls_inside_calls),
+    };
+    return cmocka_run_group_tests_name("concurrent", tests, enter, leave);
+}

@@ -1,0 +1,268 @@
+/* What an exact search must answer, found the simplest way: the distance to every item, one at a time,
+ * and a sort. SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_TESTS_UNIT_FLAT_ORACLE_H
+#define VR_TESTS_UNIT_FLAT_ORACLE_H
+
+#include "base/memory.h"
+#include "core/matrix.h"
+#include "faiss/flat.h"
+#include "simd/simd.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct problem {
+    vr_metric metric;
+    size_t rows, dim, queries, top_k;
+    const float *items, *vectors;
+    const int64_t *exclude_offsets, *exclude_ids;
+} problem;
+
+typedef struct answers {
+    int64_t *ids;
+    float *distances;
+    size_t *counts;
+} answers;
+
+/* ---- Values ---- */
+
+/* splitmix64 (Steele, Lea, Flood 2014): every run draws the same. */
+static uint64_t random_state = 1;
+
+static inline uint64_t draw(void)
+{
+    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+static inline size_t draw_below(size_t limit)
+{
+    return (size_t)(draw() % limit);
+}
+
+/* In [-1, 1). */
+static inline float draw_real(void)
+{
+    return (float)(draw() >> 40) * 0x1p-23f - 1.0f;
+}
+
+static inline float *new_floats(size_t count)
+{
+    float *values = malloc((count > 0 ? count : 1) * sizeof *values);
+    assert_non_null(values);
+    return values;
+}
+
+static inline float *new_reals(size_t count, float scale)
+{
+    float *values = new_floats(count);
+    for (size_t i = 0; i < count; i++)
+        values[i] = draw_real() * scale;
+    return values;
+}
+
+/* From -3 to 3, some zeros negative: sums are exact in any order, and ties abound. */
+static inline float *new_integers(size_t count)
+{
+    float *values = new_floats(count);
+    for (size_t i = 0; i < count; i++)
+        values[i] = draw_below(32) == 0 ? -0.0f : (float)draw_below(7) - 3.0f;
+    return values;
+}
+
+/* ---- Distances ---- */
+
+typedef float (*distance_function)(vr_metric metric, const float *a, const float *b, size_t dim);
+
+/* What the library promises to report. */
+static inline float by_row_kernel(vr_metric metric, const float *a, const float *b, size_t dim)
+{
+    float distance;
+    const vr_simd *simd = vr_simd_get();
+    (metric == VR_METRIC_L2 ? simd->l2_rows : simd->dot_rows)(a, b, 1, dim, &distance);
+    return distance;
+}
+
+/* The truth, if the values are integers. */
+static inline float in_double(vr_metric metric, const float *a, const float *b, size_t dim)
+{
+    double sum = 0;
+    for (size_t j = 0; j < dim; j++) {
+        double x = a[j], y = b[j];
+        sum += metric == VR_METRIC_L2 ? (x - y) * (x - y) : x * y;
+    }
+    return (float)sum;
+}
+
+/* ---- Answers ---- */
+
+static inline answers new_answers(const problem *p)
+{
+    size_t slots = p->queries * p->top_k;
+    answers a = { .ids = malloc(slots * sizeof *a.ids),
+                  .distances = new_floats(slots),
+                  .counts = malloc(p->queries * sizeof *a.counts) };
+    assert_true(a.ids && a.counts);
+    return a;
+}
+
+static inline void free_answers(answers *a)
+{
+    free(a->ids);
+    free(a->distances);
+    free(a->counts);
+}
+
+typedef struct found {
+    float smaller; /* as in core/topk.h */
+    int64_t id;
+} found;
+
+static inline int compare_found(const void *left, const void *right)
+{
+    const found *a = left, *b = right;
+    if (a->smaller != b->smaller)
+        return a->smaller < b->smaller ? -1 : 1;
+    return a->id < b->id ? -1 : 1;
+}
+
+static inline bool is_excluded(const problem *p, size_t query, size_t item)
+{
+    for (int64_t i = p->exclude_offsets ? p->exclude_offsets[query] : 0;
+         p->exclude_offsets && i < p->exclude_offsets[query + 1]; i++)
+        if (p->exclude_ids[i] == (int64_t)item)
+            return true;
+    return false;
+}
+
+static inline void expect_row(const problem *p, distance_function distance, size_t query, found *all,
+                              answers *out)
+{
+    const float *vector = p->vectors + query * p->dim;
+    bool usable = vr_find_nonfinite(vector, p->dim) == p->dim;
+    size_t count = 0;
+    for (size_t i = 0; usable && i < p->rows; i++) {
+        float d = distance(p->metric, vector, p->items + i * p->dim, p->dim);
+        if (isfinite(d) && !is_excluded(p, query, i))
+            all[count++] = (found){ .smaller = p->metric == VR_METRIC_L2 ? d : -d, .id = (int64_t)i };
+    }
+    qsort(all, count, sizeof *all, compare_found);
+    out->counts[query] = vr_min(count, p->top_k);
+    for (size_t i = 0; i < p->top_k; i++) {
+        size_t at = query * p->top_k + i;
+        float smaller = i < count ? all[i].smaller : INFINITY;
+        out->ids[at] = i < count ? all[i].id : -1;
+        out->distances[at] = (p->metric == VR_METRIC_L2 ? smaller : -smaller) + 0.0f; /* no -0 */
+    }
+}
+
+static inline answers expect_answers(const problem *p, distance_function distance)
+{
+    answers a = new_answers(p);
+    found *all = malloc((p->rows + 1) * sizeof *all);
+    assert_non_null(all);
+    for (size_t q = 0; q < p->queries; q++)
+        expect_row(p, distance, q, all, &a);
+    free(all);
+    return a;
+}
+
+/* An index over the items as they are, also those that only a file could bring. */
+static inline vrec_indexer *new_indexer(const problem *p, bool wants_codes)
+{
+    vr_flat *flat;
+    assert_int_equal(vr_flat_create(p->metric, p->rows, p->dim, &flat, NULL), VREC_OK);
+    memcpy(flat->items, p->items, p->rows * p->dim * sizeof(float));
+    flat->wants_codes = wants_codes;
+    return &flat->base;
+}
+
+/* Asks for all queries, batch of them at a time. matrix: the problem's, in any form. */
+static inline answers ask(const vrec_indexer *indexer, const problem *p, const vrec_matrix *matrix,
+                          size_t batch, int32_t threads)
+{
+    answers a = new_answers(p);
+    for (size_t first = 0; first < p->queries; first += batch) {
+        vrec_error err;
+        vrec_matrix part, checked;
+        assert_int_equal(vr_matrix_check(matrix, "queries", &checked, NULL), VREC_OK);
+        part = checked;
+        part.data = vr_matrix_at(&checked, first, 0);
+        part.rows = vr_min(batch, p->queries - first);
+        vrec_query_options options = { .struct_size = sizeof options, .threads = threads };
+        int64_t *offsets = malloc((part.rows + 1) * sizeof *offsets);
+        assert_non_null(offsets);
+        for (size_t i = 0; p->exclude_offsets && i <= part.rows; i++)
+            offsets[i] = p->exclude_offsets[first + i] - p->exclude_offsets[first];
+        if (p->exclude_offsets) {
+            options.exclude_offsets = offsets;
+            options.exclude_ids = p->exclude_ids + p->exclude_offsets[first];
+        }
+        size_t at = first * p->top_k;
+        if (vrec_query(indexer, &part, p->top_k, &options, a.ids + at, a.distances + at, a.counts + first,
+                       &err) != VREC_OK)
+            fail_msg("%s", err.message);
+        free(offsets);
+    }
+    return a;
+}
+
+static inline void assert_same_answers(const problem *p, const answers *expected, const answers *got,
+                                       const char *what)
+{
+    for (size_t at = 0; at < p->queries * p->top_k; at++)
+        if (expected->ids[at] != got->ids[at] ||
+            memcmp(&expected->distances[at], &got->distances[at], sizeof(float)) != 0)
+            fail_msg(
+                "%s, %s on %s, %zu x %zu, %zu queries, k %zu: query %zu, place %zu: item %lld at %.9g, "
+                "expected %lld at %.9g",
+                what, p->metric == VR_METRIC_L2 ? "L2" : "IP", vrec_cpu(), p->rows, p->dim, p->queries,
+                p->top_k, at / p->top_k, at % p->top_k, (long long)got->ids[at], (double)got->distances[at],
+                (long long)expected->ids[at], (double)expected->distances[at]);
+    assert_memory_equal(expected->counts, got->counts, p->queries * sizeof *got->counts);
+}
+
+/* Asks once and compares. */
+static inline void assert_answers(const vrec_indexer *indexer, const problem *p, const answers *expected,
+                                  size_t batch, int32_t threads, const char *what)
+{
+    vrec_matrix matrix = vrec_matrix_f32(p->vectors, p->queries, p->dim);
+    answers got = ask(indexer, p, &matrix, batch, threads);
+    assert_same_answers(p, expected, &got, what);
+    free_answers(&got);
+}
+
+/* Asks until the index has its codes, and compares all the while. */
+static inline void warm_up(vrec_indexer *indexer, const problem *p, const answers *expected,
+                           const char *what)
+{
+    vr_flat *flat = (vr_flat *)indexer;
+    for (size_t i = 0; i < 1000 && !atomic_load(&flat->codes); i++)
+        assert_answers(indexer, p, expected, p->queries, 1, what);
+    assert_true(p->dim > VR_CODES_DIM_MAX || atomic_load(&flat->codes) != NULL);
+}
+
+/* Asks in one batch and one by one, an index without codes and one with, and compares with the distances
+ * given. */
+static inline void assert_solved(const problem *p, distance_function distance, const char *what)
+{
+    answers expected = expect_answers(p, distance);
+    for (size_t codes = 0; codes < 2; codes++) {
+        vrec_indexer *indexer = new_indexer(p, codes);
+        if (codes)
+            warm_up(indexer, p, &expected, what);
+        assert_answers(indexer, p, &expected, p->queries, 1, what);
+        assert_answers(indexer, p, &expected, 1, 1, what);
+        vrec_indexer_free(indexer);
+    }
+    free_answers(&expected);
+}
+
+#endif
