@@ -60,6 +60,10 @@ static vrec_status refuse_type(const char *path, const uint8_t fourcc[4], vrec_e
     char text[5] = { 0 };
     for (size_t i = 0; i < 4; i++)
         text[i] = fourcc[i] >= ' ' && fourcc[i] <= '~' ? (char)fourcc[i] : '.';
+    if (text[0] == 'I' && memchr("xwvHB", text[1], 5)) /* how all of FAISS's types of today start */
+        return vr_fail(err, VREC_UNSUPPORTED,
+                       "%s holds a FAISS index of type %s; this version reads Flat: IxF2, IxFI", path,
+                       text);
     bool pointer = memcmp(fourcc, "vers", 4) == 0;
     return vr_fail(err, VREC_CORRUPT, "%s is no FAISS index: index type 0x%08x (\"%s\") not recognized%s",
                    path, vr_get_u32(fourcc), text, pointer ? "; is it a Git LFS pointer?" : "");

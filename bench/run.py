@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Times vrec and faiss-cpu in turn, on the same data. README.md says what the columns mean.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import argparse
+import importlib
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+BENCHES = {  # each a module with its COLUMNS, and measure() that yields its rows
+    "flat": ("flat", "exact search, queries per second"),
+    "threads": ("threads", "exact search on all cores, against one"),
+    "open": ("opening", "from opening an index file to the first answer"),
+    "build-memory": ("memory", "private memory of `vrec build` at its peak"),
+}
+
+
+def main():
+    args = parse_args()
+    hold_to(args.tier)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    report = run(args)
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description="Time vrec and faiss-cpu in turn, on the same data.")
+    parser.add_argument("bench", choices=[*BENCHES, "all"])
+    parser.add_argument("--data", nargs="+", default=["clusters:1000000x128", "words"],
+                        help="clusters:NxD, words, or a file of vectors (default: %(default)s)")
+    parser.add_argument("--metric", choices=["L2", "IP"], default="L2")
+    parser.add_argument("--queries", type=int, default=1000, help="how many there are (default: %(default)s)")
+    parser.add_argument("--k", nargs="+", type=int, default=[10, 100])
+    parser.add_argument("--batch", nargs="+", type=int, default=[1, 16, 100, 1000])
+    parser.add_argument("--threads", nargs="+", type=int, default=[1], help="of flat and open (default: 1)")
+    parser.add_argument("--tier", choices=["avx2", "avx512", "neon"],
+                        help="hold both sides to this instruction set (default: the best of the machine)")
+    parser.add_argument("--seconds", type=float, default=4,
+                        help="for each row, and at least three rounds (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, help="for data (default: build/bench)",
+                        default=Path(__file__).resolve().parent.parent / "build" / "bench")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, with every time")
+    return parser.parse_args()
+
+
+def hold_to(tier):
+    """Before the libraries are loaded, as they look at the environment then."""
+    for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
+        del os.environ[name]
+    if tier:
+        os.environ["VREC_CPU"] = tier
+    if tier == "avx2":
+        os.environ["FAISS_SIMD_LEVEL"] = "AVX2"
+        os.environ["OPENBLAS_CORETYPE"] = "Haswell"
+
+
+def run(args):
+    import data
+    import machine
+
+    where = machine.describe(args.folder)
+    if args.tier and where["vrec_cpu"] != args.tier:
+        sys.exit(f"run.py: this machine has no {args.tier}; vrec uses {where['vrec_cpu']}")
+    print(machine.text(where), flush=True)
+    report = {"machine": where, "command": shlex.join(sys.argv), "results": {}}
+    vectors = [data.load(name, args.queries, args.folder) for name in args.data]
+    for bench in BENCHES if args.bench == "all" else [args.bench]:
+        module, title = BENCHES[bench]
+        report["results"][bench] = run_bench(importlib.import_module(module), title, vectors, args, where)
+    print(f"\nload at the end: {os.getloadavg()[0]:.1f}")
+    return report
+
+
+def run_bench(module, title, vectors, args, where):
+    print(f"\n{title}\n{heading(module.COLUMNS)}", flush=True)
+    rows = []
+    for data in vectors:
+        for row in module.measure(data, args, where):
+            print(line(module.COLUMNS, row), flush=True)
+            rows.append(row)
+    return rows
+
+
+def heading(columns):
+    """Titles as wide and on the same side as the values, whose format is "[<]WIDTH[.DIGITS][f%]"."""
+    return "  ".join(format(title, ("" if "<" in form else ">") + form.split(".")[0])
+                     for _, title, form in columns)
+
+
+def line(columns, row):
+    return "  ".join(format("" if row[key] is None else row[key], form if row[key] is not None else
+                            form.split(".")[0]) for key, _, form in columns)
+
+
+if __name__ == "__main__":
+    main()
