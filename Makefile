@@ -16,7 +16,7 @@ $(RELEASE)/build.ninja:
 
 # The main job on real input: which packages should this Debian package depend on?
 demo: all
-	@$(RELEASE)/examples/recommend examples/debian $(BUILD)/debian.index
+	@$(RELEASE)/examples/recommend examples/debian $(BUILD)
 
 # Every test there is, in every build that matters; about 15 minutes on two cores.
 test:
@@ -24,6 +24,7 @@ test:
 
 # vrec against faiss-cpu, in turn, on the same data; minutes.
 bench: all
+	@command -v npm >/dev/null || scripts/need npm
 	@scripts/venv $(BUILD)/bench-venv bench/requirements.txt
 	@VREC_LIB=$(RELEASE)/src/libvrec.so VREC_BIN=$(RELEASE)/cli/vrec $(BUILD)/bench-venv/bin/python bench/run.py all
 

@@ -1,20 +1,32 @@
 /* Recommends dependencies to Debian packages, and measures how good that is.
  *
- *     recommend FOLDER INDEX
+ *     recommend FOLDER INDEXES
  *
  * FOLDER is examples/debian: vectors of packages (users) and of what they depend on (items), learned from
- * the package graph with one dependency of every package held out. The program builds an exact index of
- * the items, saves it to INDEX, opens it again, and asks it for what a package doesn't depend on yet.
+ * the package graph with one dependency of every package held out. The program builds indexes of the items,
+ * saves them in the folder INDEXES, opens them again, and asks for what a package doesn't depend on yet.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <vrec/vrec.h>
 
 enum { SHOWN = 5, HIT_AT = 50, PATH_MAX_LENGTH = 1024 };
+
+/* The exact one first: the others are compared with it. */
+static const struct {
+    const char *name, *backend, *options, *file;
+} indexes[] = {
+    { "faiss Flat", "faiss", "index_type=Flat,metric=IP", "debian.faiss" },
+    { "annoy, 10 trees", "annoy", "d=64,metric=dot,n_trees=10,searchk=1000", "debian.annoy" },
+    { "annoy, 50 trees", "annoy", "d=64,metric=dot,n_trees=50,searchk=4000", "debian50.annoy" },
+};
+
+enum { INDEXES = sizeof indexes / sizeof indexes[0] };
 
 static const char *const packages[] = { "wordpress", "neverball", "virt-manager", "konsole",
                                         "r-cran-shiny" };
@@ -125,19 +137,17 @@ static void free_dataset(dataset *d)
 
 /* ---- The index ---- */
 
-static vrec_indexer *build_save_open(const dataset *d, const char *path)
+static vrec_indexer *build_save_open(const dataset *d, size_t i, const char *path)
 {
     vrec_builder *builder;
     vrec_indexer *indexer;
     vrec_error err;
-    check(vrec_builder_factory("faiss", "index_type=Flat,metric=IP", &builder, &err), &err);
+    check(vrec_builder_factory(indexes[i].backend, indexes[i].options, &builder, &err), &err);
     check(vrec_from_embeddings(builder, d->items, NULL, &indexer, &err), &err);
     check(vrec_save(indexer, path, NULL, &err), &err);
     vrec_indexer_free(indexer);
     check(vrec_from_index_file(builder, path, NULL, &indexer, &err), &err);
     vrec_builder_free(builder);
-    printf("%s: exact index of %zu items x %zu, built, saved and opened again\n\n", path,
-           vrec_rows(indexer), vrec_dim(indexer));
     return indexer;
 }
 
@@ -194,11 +204,10 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* Recommends to everybody at once, as a nightly job would; returns the share of held-out dependencies
- * among the first HIT_AT. */
-static double hit_rate(const dataset *d, const vrec_indexer *indexer, double *time_per_query)
+/* Recommends to everybody at once, as a nightly job would: users x HIT_AT items. */
+static int64_t *recommend_to_all(const dataset *d, const vrec_indexer *indexer, double *time_per_query)
 {
-    size_t users = d->users->rows, hits = 0;
+    size_t users = d->users->rows;
     int64_t *ids = must(malloc(users * HIT_AT * sizeof *ids));
     float *scores = must(malloc(users * HIT_AT * sizeof *scores));
     vrec_error err;
@@ -208,12 +217,37 @@ static double hit_rate(const dataset *d, const vrec_indexer *indexer, double *ti
     double start = seconds();
     check(vrec_query(indexer, d->users, HIT_AT, &options, ids, scores, NULL, &err), &err);
     *time_per_query = (seconds() - start) / (double)users;
+    free(scores);
+    return ids;
+}
+
+/* The share of users who are recommended what was held out. */
+static double hit_rate(const dataset *d, const int64_t *ids)
+{
+    size_t users = d->users->rows, hits = 0;
     for (size_t u = 0; u < users; u++)
         for (size_t i = 0; i < HIT_AT; i++)
             hits += ids[u * HIT_AT + i] == d->held_out[u];
-    free(ids);
-    free(scores);
     return (double)hits / (double)users;
+}
+
+/* The share of the truly nearest that were found. */
+static double recall(const dataset *d, const int64_t *ids, const int64_t *exact)
+{
+    size_t users = d->users->rows, found = 0, all = 0;
+    for (size_t u = 0; u < users; u++)
+        for (size_t i = u * HIT_AT; i < (u + 1) * HIT_AT; i++)
+            for (size_t j = u * HIT_AT; exact[i] >= 0 && j < (u + 1) * HIT_AT; j++)
+                found += ids[j] == exact[i];
+    for (size_t i = 0; i < users * HIT_AT; i++)
+        all += exact[i] >= 0;
+    return (double)found / (double)all;
+}
+
+static double megabytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? 1e-6 * (double)st.st_size : 0;
 }
 
 /* How long one user waits, on average over some, who ask one after the other. */
@@ -256,25 +290,48 @@ static double popularity_hit_rate(const dataset *d)
     return (double)hits / (double)users;
 }
 
+/* One line about every index, and then about popularity. */
+static void compare(const dataset *d, vrec_indexer *const *indexers, const char *folder)
+{
+    int64_t *exact = NULL;
+    printf("\nOne dependency of each of %zu packages was held out. hit@%d: how often it is among the first "
+           "%d\n"
+           "recommendations. recall@%d: how many of the truly nearest are. Times on %s:\n\n"
+           "%-16s %8s %10s %8s %16s %18s\n",
+           d->users->rows, HIT_AT, HIT_AT, HIT_AT, vrec_cpu(), "", "file", "recall@50", "hit@50",
+           "one, one thread", "batch, all cores");
+    for (size_t i = 0; i < INDEXES; i++) {
+        double per_query, alone = time_of_one(d, indexers[i]);
+        int64_t *ids = recommend_to_all(d, indexers[i], &per_query);
+        if (!exact)
+            exact = ids;
+        printf("%-16s %5.1f MB %10.3f %6.1f %% %13.0f us %15.1f us\n", indexes[i].name,
+               megabytes(in_folder(folder, indexes[i].file)), recall(d, ids, exact), 100 * hit_rate(d, ids),
+               1e6 * alone, 1e6 * per_query);
+        if (ids != exact)
+            free(ids);
+    }
+    printf("%-16s %8s %10s %6.1f %%\n", "by popularity", "", "", 100 * popularity_hit_rate(d));
+    free(exact);
+}
+
 int main(int argc, char **argv)
 {
+    vrec_indexer *indexers[INDEXES];
     if (argc != 3) {
-        fprintf(stderr, "usage: recommend FOLDER INDEX\n");
+        fprintf(stderr, "usage: recommend FOLDER INDEXES\n");
         return 2;
     }
     dataset d = read_dataset(argv[1]);
-    vrec_indexer *indexer = build_save_open(&d, argv[2]);
+    for (size_t i = 0; i < INDEXES; i++)
+        indexers[i] = build_save_open(&d, i, in_folder(argv[2], indexes[i].file));
+    printf("%zu items x %zu: built, saved to %s and opened again, %d times\n\n", vrec_rows(indexers[0]),
+           vrec_dim(indexers[0]), argv[2], INDEXES);
     for (size_t i = 0; i < sizeof packages / sizeof packages[0]; i++)
-        recommend(&d, indexer, packages[i]);
-    double per_query, hits = hit_rate(&d, indexer, &per_query);
-    printf(
-        "\nOne dependency of each of %zu packages was held out. Among the first %d recommendations it is\n"
-        "  %.1f %%  by nearest items\n  %.1f %%  by popularity, for comparison\n\n",
-        d.users->rows, HIT_AT, 100 * hits, 100 * popularity_hit_rate(&d));
-    printf("Time per query (exact, %zu items, %s): %.0f us alone on one thread, %.1f us in a batch on all "
-           "cores\n",
-           d.items->rows, vrec_cpu(), 1e6 * time_of_one(&d, indexer), 1e6 * per_query);
-    vrec_indexer_free(indexer);
+        recommend(&d, indexers[0], packages[i]);
+    compare(&d, indexers, argv[2]);
+    for (size_t i = 0; i < INDEXES; i++)
+        vrec_indexer_free(indexers[i]);
     free_dataset(&d);
     return 0;
 }

@@ -1,15 +1,14 @@
 /* Which backends there are: the only list of them. SPDX-License-Identifier: Apache-2.0 */
 #include "api/backends.h"
 
+#include "annoy/backend.h"
 #include "faiss/backend.h"
 
 #include <strings.h>
 
-static const vr_backend *const backends[] = { &vr_faiss_backend };
+static const vr_backend *const backends[] = { &vr_annoy_backend, &vr_faiss_backend };
 
-enum {
-    COUNT = sizeof backends / sizeof backends[0]
-};
+enum { COUNT = sizeof backends / sizeof backends[0] };
 
 const vr_backend *vr_backend_at(size_t i)
 {

@@ -27,8 +27,7 @@ static const vrec_option options[] = {
                 .default_value = "auto",
                 .range = "auto, off",
                 .stage = "index",
-                .help = "8-bit copies that make exact search several times faster, for dim + 16 bytes per "
-                        "item; auto: made once they pay, after some 32 queries" },
+                .help = "8-bit copies: faster exact search once that pays, dim + 16 bytes each" },
     [THREADS] = { .key = "threads",
                   .aliases = "n_jobs",
                   .type = "int",

@@ -1,0 +1,217 @@
+/* Search: candidates are found in the trees (walk.c) and compared with the query.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "annoy/walk.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+#include "core/matrix.h"
+#include "core/topk.h"
+
+#include <math.h>
+
+enum { ROWS_AHEAD = 8 /* fetched ahead */ };
+
+/* One call. */
+typedef struct search {
+    vr_annoy *forest;
+    const vr_query *query;
+    const vr_simd *simd;
+    vr_annoy_limits limits;
+    size_t k, room; /* results; candidates at the most */
+    size_t portion; /* queries that a thread takes at a time */
+    atomic_size_t next, done;
+    atomic_bool stopped;
+    atomic_flag failed; /* set by the thread that may write status and error */
+    vrec_status status;
+    vrec_error error;
+} search;
+
+/* One thread's part. */
+typedef struct worker {
+    search *s;
+    vr_annoy_crew crew;
+    void *block;    /* that holds what the crew needs, and */
+    uint64_t *keys; /* the results of one query */
+} worker;
+
+/* ---- Candidates ---- */
+
+/* What sorts as the distance does; not finite for items that aren't. */
+static float distance(const search *s, const vr_annoy_walk *walk, const uint8_t *node)
+{
+    const vr_annoy_layout *layout = &s->forest->layout;
+    const float *row = vr_node_vector(layout, node);
+    float value;
+    if (layout->metric == VR_ANNOY_EUCLIDEAN)
+        s->simd->l2_rows(walk->vector, row, 1, layout->dim, &value);
+    else
+        s->simd->dot_rows(walk->vector, row, 1, layout->dim, &value);
+    if (layout->metric == VR_ANNOY_EUCLIDEAN || !isfinite(value))
+        return value;
+    if (layout->metric == VR_ANNOY_DOT)
+        return -value;
+    float norm = vr_node_float(node, layout->norm);
+    if (norm == 0.0f) /* a file from before they were stored, or a zero vector */
+        s->simd->dot_rows(row, row, 1, layout->dim, &norm);
+    float norms = norm * walk->norm;
+    return norms > 0.0f ? (float)(2.0 - 2.0 * (double)value / (double)sqrtf(norms)) : 2.0f;
+}
+
+/* Compares the candidates with the query. This is where most of the time goes if there are many. */
+static void score(const search *s, const vr_annoy_walk *walk, vr_topk *top)
+{
+    const vr_annoy *forest = s->forest;
+    size_t size = forest->layout.size;
+    for (size_t i = 0; i < vr_min(ROWS_AHEAD, walk->found_count); i++)
+        vr_prefetch(vr_annoy_node(forest, walk->found[i]), size);
+    for (size_t i = 0; i < walk->found_count; i++) {
+        uint32_t item = walk->found[i];
+        const uint8_t *node = vr_annoy_node(forest, item);
+        if (i + ROWS_AHEAD < walk->found_count)
+            vr_prefetch(vr_annoy_node(forest, walk->found[i + ROWS_AHEAD]), size);
+        if (vr_node_descendants(node) != 1 || vr_excluded(s->query, walk->row, item))
+            continue;
+        float value = distance(s, walk, node);
+        if (isfinite(value))
+            vr_topk_push(top, vr_topk_key(value, item));
+    }
+}
+
+static void write_result(const search *s, size_t row, const vr_topk *top)
+{
+    const vr_query *query = s->query;
+    bool dot = s->forest->layout.metric == VR_ANNOY_DOT;
+    for (size_t i = 0; i < top->count; i++) {
+        float value = vr_topk_value(top->keys[i]);
+        query->ids[row * query->top_k + i] = vr_topk_row(top->keys[i]);
+        query->distances[row * query->top_k + i] = dot ? 0.0f - value : sqrtf(fmaxf(value, 0.0f));
+    }
+    if (query->counts)
+        query->counts[row] = top->count;
+}
+
+/* ---- Queries ---- */
+
+/* Readies the queries from row first to before end, except those with a NaN or Inf. */
+static void gather(worker *w, size_t first, size_t end)
+{
+    const search *s = w->s;
+    size_t dim = s->forest->layout.dim;
+    w->crew.count = 0;
+    for (size_t row = first; row < end; row++) {
+        vr_annoy_walk *walk = &w->crew.walks[w->crew.count];
+        vr_matrix_rows(s->query->queries, row, 1, walk->vector);
+        if (vr_find_nonfinite(walk->vector, dim) < dim)
+            continue;
+        s->simd->dot_rows(walk->vector, walk->vector, 1, dim, &walk->norm);
+        walk->row = row;
+        w->crew.count++;
+    }
+}
+
+static vrec_status answer(worker *w, size_t first, size_t end, vrec_error *err)
+{
+    vr_topk top;
+    gather(w, first, end);
+    vrec_status status = vr_annoy_find(&w->crew, err);
+    for (size_t i = 0; i < w->crew.count; i++) {
+        vr_annoy_walk *walk = &w->crew.walks[i];
+        if (status == VREC_OK) {
+            vr_topk_init(&top, w->keys, w->s->k);
+            score(w->s, walk, &top);
+            vr_topk_finish(&top);
+            write_result(w->s, walk->row, &top);
+        }
+        for (size_t j = 0; j < walk->found_count; j++)
+            walk->marks[walk->found[j] / 64] = 0;
+    }
+    return status;
+}
+
+/* ---- Threads ---- */
+
+/* Divides the block, or measures it if there is none yet. */
+static size_t place(worker *w)
+{
+    size_t end = 0;
+    uintptr_t base = (uintptr_t)w->block;
+    for (size_t i = 0; i < w->crew.size; i++) {
+        vr_annoy_walk *walk = &w->crew.walks[i];
+        walk->vector = (void *)(base + vr_carve(&end, w->s->forest->layout.dim, sizeof(float)));
+        walk->found = (void *)(base + vr_carve(&end, w->s->room, sizeof(uint32_t)));
+    }
+    w->keys = (void *)(base + vr_carve(&end, vr_topk_capacity(w->s->k), sizeof *w->keys));
+    return end;
+}
+
+static vrec_status start(worker *w, vrec_error *err)
+{
+    search *s = w->s;
+    w->crew =
+        (vr_annoy_crew){ .forest = s->forest, .simd = s->simd, .limits = &s->limits, .size = s->portion };
+    size_t bytes = place(w);
+    w->block = vr_scratch_take(&s->forest->base.scratch, bytes);
+    place(w);
+    return vr_annoy_take(&w->crew) && w->block ? VREC_OK : vr_fail_memory(err, bytes, "a query");
+}
+
+static void stop(worker *w)
+{
+    vr_scratch_give(&w->s->forest->base.scratch, w->block);
+    vr_annoy_give(&w->crew);
+}
+
+static void fail(search *s, vrec_status status, const vrec_error *error)
+{
+    if (!atomic_flag_test_and_set(&s->failed)) {
+        s->status = status;
+        s->error = *error;
+        atomic_store(&s->stopped, true);
+    }
+}
+
+/* Takes queries until there are none left. */
+static void answer_queries(void *context, size_t number)
+{
+    search *s = context;
+    worker w = { .s = s };
+    vrec_error error;
+    size_t rows = s->query->queries->rows;
+    vrec_status status = start(&w, &error);
+    while (status == VREC_OK && !atomic_load(&s->stopped)) {
+        size_t first = atomic_fetch_add(&s->next, s->portion);
+        if (first >= rows)
+            break;
+        size_t end = vr_min(first + s->portion, rows);
+        status = answer(&w, first, end, &error);
+        size_t done = atomic_fetch_add(&s->done, end - first) + end - first;
+        if (status == VREC_OK && number == 0)
+            status = vr_report(s->query->progress, "searching", done, rows, &error);
+    }
+    if (status != VREC_OK)
+        fail(s, status, &error);
+    stop(&w);
+}
+
+vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
+{
+    vr_annoy *forest = (vr_annoy *)indexer;
+    search s = { .forest = forest, .query = query, .simd = vr_simd_get(), .failed = ATOMIC_FLAG_INIT };
+    if (indexer->rows == 0)
+        return VREC_OK;
+    int64_t searchk = vr_annoy_searchk(query->options);
+    size_t count = forest->count, threads = vr_min(query->threads, query->queries->rows);
+    /* A split that is reached twice, as a root and as its copy, has two children each time. */
+    s.limits.most_visits = forest->root_count + 4 * (uint64_t)(count - indexer->rows);
+    s.limits.searchk = searchk >= 0 ? (uint64_t)searchk : (uint64_t)query->top_k * forest->root_count;
+    s.limits.item_end = indexer->rows == 1 ? 1 : forest->first_root;
+    s.k = vr_min(query->top_k, count);
+    /* The last leaf may give more than were asked for; and one more is written before it is known. */
+    s.room = (size_t)vr_min(s.limits.searchk, count) + forest->layout.capacity + 1;
+    s.room = vr_min(s.room, count + 1);
+    s.portion = vr_min(VR_ANNOY_TOGETHER, query->queries->rows / threads);
+    vr_parallel(threads, answer_queries, &s);
+    if (s.status != VREC_OK && err)
+        *err = s.error;
+    return s.status;
+}

@@ -1,0 +1,233 @@
+/* One tree: items are divided until a bucket holds them.
+ *
+ * Nodes come out as in Annoy: after both children, the child with fewer items first. What Annoy does by
+ * recursion stands here on a stack of frames, so that no data, however lopsided, exhausts the thread's.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "annoy/tree.h"
+
+#include "base/memory.h"
+
+enum {
+    ATTEMPTS = 3, /* at a plane that divides well */
+    FIRST_FRAMES = 64
+};
+
+/* A split whose children aren't finished. */
+struct vr_annoy_frame {
+    uint32_t begin, count; /* its part of ids, */
+    uint32_t zeros;        /* which starts with the items on side 0 */
+    uint32_t first;        /* the side that is built first */
+    uint32_t finished;     /* children */
+};
+
+vrec_status vr_annoy_bench_init(vr_annoy_bench *bench, const vr_annoy_items *items, vrec_error *err)
+{
+    bench->ids = vr_alloc(items->count, sizeof *bench->ids);
+    bench->moved = vr_alloc(items->count, sizeof *bench->moved);
+    bench->sides = vr_alloc(items->count, 1);
+    bench->vectors = vr_alloc(items->layout.dim, (2 + VR_ANNOY_BATCH) * sizeof *bench->vectors);
+    if (bench->ids && bench->moved && bench->sides && bench->vectors)
+        return VREC_OK;
+    return vr_fail_memory(err, items->count * (2 * sizeof *bench->ids + 1), "building a tree");
+}
+
+void vr_annoy_bench_free(vr_annoy_bench *bench)
+{
+    vr_free(bench->ids);
+    vr_free(bench->moved);
+    vr_free(bench->sides);
+    vr_free(bench->part_of);
+    vr_free(bench->vectors);
+    vr_free(bench->frames);
+    vr_free(bench->planes);
+}
+
+void *vr_annoy_enlarge(void *old, size_t used, size_t bytes)
+{
+    void *block = vr_alloc(bytes, 1);
+    if (block && used > 0)
+        memcpy(block, old, used);
+    if (block)
+        vr_free(old);
+    return block;
+}
+
+/* ---- Nodes ---- */
+
+uint8_t *vr_annoy_append(vr_annoy_tree *tree, const vr_annoy_items *items)
+{
+    size_t size = items->layout.size, bytes;
+    if (tree->count == tree->room) {
+        size_t room = tree->room + tree->room / 2 + 4 * (items->count / items->layout.capacity) + 16;
+        bool fits = room <= INT32_MAX && vr_mul(room, size, &bytes);
+        uint8_t *nodes = fits ? vr_annoy_enlarge(tree->nodes, tree->count * size, bytes) : NULL;
+        if (!nodes)
+            return NULL;
+        tree->nodes = nodes;
+        tree->room = (uint32_t)room;
+    }
+    return tree->nodes + tree->count++ * size;
+}
+
+/* A leaf for these items: one of them alone is its own, except in the root. */
+static bool add_leaf(const vr_annoy_items *items, vr_annoy_tree *tree, const uint32_t *ids, uint32_t count,
+                     uint32_t *child)
+{
+    *child = ids[0];
+    if (count == 1 && count < items->count)
+        return true;
+    *child = items->count + tree->count;
+    uint8_t *node = vr_annoy_append(tree, items);
+    if (!node)
+        return false;
+    memset(node, 0, items->layout.size);
+    vr_node_put_int(node, 0, count);
+    memcpy(node + items->layout.children, ids, count * sizeof *ids);
+    return true;
+}
+
+/* ---- Splits ---- */
+
+/* The larger side's part, in Annoy's mix of float and double. */
+static double imbalance(uint32_t ones, uint32_t count)
+{
+    double left = (double)(float)(count - ones), right = (double)(float)ones;
+    float part = (float)(left / (left + right + 1e-9));
+    float rest = 1.0f - part;
+    return (double)(part > rest ? part : rest);
+}
+
+/* Moves side 0 to the front; both sides keep their order. */
+static void partition(vr_annoy_bench *bench, uint32_t begin, uint32_t count)
+{
+    uint32_t *ids = bench->ids + begin, zeros = 0, ones = 0;
+    const uint8_t *sides = bench->sides + begin;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t id = ids[i];
+        ids[zeros] = id; /* written over by the next, unless it counts */
+        bench->moved[ones] = id;
+        zeros += !sides[i];
+        ones += sides[i];
+    }
+    memcpy(ids + zeros, bench->moved, ones * sizeof *ids);
+}
+
+uint32_t vr_annoy_divide(vr_annoy_bench *bench, const vr_annoy_items *items, uint32_t begin, uint32_t count,
+                         bool tried, uint32_t ones, vr_kiss *random, uint8_t *node)
+{
+    const uint32_t *ids = bench->ids + begin;
+    uint8_t *sides = bench->sides + begin;
+    for (size_t attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (attempt > 0 || !tried) {
+            vr_annoy_split(items, ids, count, random, bench->vectors, node);
+            ones = vr_annoy_sides(items, node, ids, count, random, sides);
+        }
+        if (imbalance(ones, count) < 0.95)
+            break;
+    }
+    while (imbalance(ones, count) > 0.99) { /* no plane will do: throw coins */
+        memset(node + items->layout.vector, 0, items->layout.dim * sizeof(float));
+        ones = 0;
+        for (uint32_t i = 0; i < count; i++)
+            ones += sides[i] = vr_kiss_flip(random);
+    }
+    partition(bench, begin, count);
+    return count - ones;
+}
+
+static bool make_room(vr_annoy_bench *bench, size_t size)
+{
+    size_t room = 2 * bench->room + FIRST_FRAMES;
+    if (bench->depth < bench->room)
+        return true;
+    vr_annoy_frame *frames =
+        vr_annoy_enlarge(bench->frames, bench->depth * sizeof *bench->frames, room * sizeof *bench->frames);
+    if (!frames)
+        return false;
+    bench->frames = frames;
+    uint8_t *planes = vr_annoy_enlarge(bench->planes, bench->depth * size, room * size);
+    if (!planes)
+        return false;
+    bench->planes = planes;
+    bench->room = room;
+    return true;
+}
+
+static bool push_split(vr_annoy_bench *bench, const vr_annoy_items *items, uint32_t begin, uint32_t count,
+                       vr_kiss *random)
+{
+    size_t size = items->layout.size;
+    if (!make_room(bench, size))
+        return false;
+    vr_annoy_frame *frame = &bench->frames[bench->depth];
+    uint8_t *node = bench->planes + bench->depth * size;
+    *frame = (vr_annoy_frame){ .begin = begin, .count = count };
+    memset(node, 0, size);
+    vr_node_put_int(node, 0, count);
+    frame->zeros = vr_annoy_divide(bench, items, begin, count, false, 0, random, node);
+    frame->first = frame->zeros > count - frame->zeros;
+    bench->depth++;
+    return true;
+}
+
+/* The side of the topmost split that comes next, and its part of ids. */
+static uint32_t next_side(const vr_annoy_frame *frame, uint32_t *begin, uint32_t *count)
+{
+    uint32_t side = frame->finished ? !frame->first : frame->first;
+    *begin = frame->begin + (side ? frame->zeros : 0);
+    *count = side ? frame->count - frame->zeros : frame->zeros;
+    return side;
+}
+
+/* Gives a finished child to the topmost split, and if that is then finished, that one to the next; what
+ * is finished last is left in *child. */
+static bool finish(vr_annoy_bench *bench, const vr_annoy_items *items, vr_annoy_tree *tree, uint32_t *child)
+{
+    size_t size = items->layout.size;
+    while (bench->depth > 0) {
+        vr_annoy_frame *frame = &bench->frames[bench->depth - 1];
+        uint8_t *node = bench->planes + (bench->depth - 1) * size;
+        uint32_t begin, count;
+        uint32_t side = next_side(frame, &begin, &count);
+        vr_node_put_int(node, items->layout.children + side * sizeof *child, *child);
+        if (++frame->finished < 2)
+            return true;
+        *child = items->count + tree->count;
+        uint8_t *written = vr_annoy_append(tree, items);
+        if (!written)
+            return false;
+        memcpy(written, node, size);
+        bench->depth--;
+    }
+    return true;
+}
+
+void vr_annoy_start(vr_annoy_bench *bench, const vr_annoy_items *items)
+{
+    for (uint32_t i = 0; i < items->count; i++)
+        bench->ids[i] = i;
+}
+
+vrec_status vr_annoy_grow(const vr_annoy_work *work, uint32_t begin, uint32_t count, vr_kiss *random,
+                          uint32_t *child, vrec_error *err)
+{
+    vr_annoy_bench *bench = work->bench;
+    const vr_annoy_items *items = work->items;
+    bench->depth = 0;
+    for (;;) {
+        bool leaf = count <= items->layout.capacity, done;
+        if (!work->keep_on(work->context, leaf ? count : 0))
+            return VREC_CANCELLED;
+        if (leaf)
+            done = add_leaf(items, work->tree, bench->ids + begin, count, child) &&
+                   finish(bench, items, work->tree, child);
+        else
+            done = push_split(bench, items, begin, count, random);
+        if (!done)
+            return vr_fail_memory(err, work->tree->count * items->layout.size, "the nodes of a tree");
+        if (bench->depth == 0)
+            return VREC_OK;
+        next_side(&bench->frames[bench->depth - 1], &begin, &count);
+    }
+}
