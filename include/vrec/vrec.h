@@ -36,8 +36,10 @@ typedef enum vrec_status {
     VREC_UNSUPPORTED = 2, /* a valid wish that this backend or version can't fulfil */
     VREC_NO_MEMORY = 3,   /* an allocation failed */
     VREC_IO = 4,          /* the operating system refused: missing file, no space, no permission... */
-    VREC_CORRUPT = 5,     /* a file that contradicts itself, is cut short, or isn't what it should be */
-    VREC_CANCELLED = 6    /* the progress callback asked to stop */
+    VREC_CORRUPT = 5,     /* a file or reply that contradicts itself or isn't what it should be */
+    VREC_CANCELLED = 6,   /* the progress callback asked to stop */
+    VREC_UNAVAILABLE = 7, /* a server can't be reached, or failed */
+    VREC_TIMEOUT = 8      /* a server didn't answer in time */
 } vrec_status;
 
 /* Owned by the caller, filled by the library. Need not be initialised; set on failure only. */
@@ -111,7 +113,7 @@ typedef struct vrec_progress {
 typedef struct vrec_option {
     const char *key;
     const char *aliases;       /* other names, comma-separated; "" if none */
-    const char *type;          /* "int", "uint" (64 bits), "choice" */
+    const char *type;          /* "int", "uint" (64 bits), "choice", "text", "secret" */
     const char *default_value; /* as an option string would say it; "none" if unset */
     const char *range;         /* "1..16384", or the choices: "L2, IP" */
     const char *stage;         /* "index": of building or opening; "query": one query may override it */
@@ -128,14 +130,17 @@ VREC_API const vrec_option *vrec_backend_option(const char *backend, size_t i);
 typedef struct vrec_builder vrec_builder;
 
 /* Makes a builder. backend: "faiss". options: "key=value,key=value" or NULL; a value that contains a
- * comma, an equals sign or quotes stands in double quotes; values are case-insensitive; "none" means
- * unset. An unknown backend or key is an error that names the nearest valid one.
+ * comma, an equals sign or quotes stands in double quotes, in which a quote is doubled; values other than
+ * texts are case-insensitive; "none" means unset. A secret, which no message repeats, is given as itself,
+ * as "env:NAME" (an environment variable) or as "file:PATH" (the first line of a file). An unknown backend
+ * or key is an error that names the nearest valid one.
  * *out is the caller's, to free with vrec_builder_free().
- * Errors: VREC_INVALID, VREC_UNSUPPORTED (no such backend), VREC_NO_MEMORY. */
+ * Errors: VREC_INVALID, VREC_UNSUPPORTED (no such backend, or not built in), VREC_NO_MEMORY. */
 VREC_API vrec_status vrec_builder_factory(const char *backend, const char *options, vrec_builder **out,
                                           vrec_error *err);
 
-/* Sets one option, over what was set before. A failed call changes nothing. Errors: VREC_INVALID. */
+/* Sets one option, over what was set before. A failed call changes nothing. Errors: VREC_INVALID; for a
+ * secret from a file also VREC_IO. */
 VREC_API vrec_status vrec_builder_set(vrec_builder *builder, const char *key, const char *value,
                                       vrec_error *err);
 
@@ -151,7 +156,13 @@ typedef struct vrec_indexer vrec_indexer;
  * once, as float32. Zero rows, zero dim, NaN and Inf are refused (the message names row and column).
  * progress may be NULL. *out is the caller's, to free with vrec_indexer_free().
  * Cost for faiss Flat: one pass over the items, 4 * n * d bytes.
- * Errors: VREC_INVALID, VREC_NO_MEMORY, VREC_CANCELLED. */
+ * milvus: makes a collection on the server, named by the option "collection" (one that exists is refused)
+ * or after option "name" (dropped when the indexer is freed). Takes batch_bytes of memory per connection.
+ * After a failure a collection with a made-up name is dropped, a named one is kept, and the message says
+ * which rows are in.
+ * Errors: VREC_INVALID, VREC_UNSUPPORTED (more rows than the backend counts), VREC_NO_MEMORY,
+ * VREC_CANCELLED; milvus: also VREC_UNAVAILABLE, VREC_TIMEOUT, VREC_CORRUPT (a reply that contradicts
+ * itself). */
 VREC_API vrec_status vrec_from_embeddings(const vrec_builder *builder, const vrec_matrix *items,
                                           const vrec_progress *progress, vrec_indexer **out,
                                           vrec_error *err);
@@ -165,6 +176,19 @@ VREC_API vrec_status vrec_from_index_file(const vrec_builder *builder, const cha
                                           const vrec_progress *progress, vrec_indexer **out,
                                           vrec_error *err);
 
+/* Opens an index where it is, on a server: the one that the builder's options name (milvus: "collection").
+ * Options that were set on the builder and contradict it are an error. It is loaded if it isn't yet, and
+ * never dropped. Its rows are counted now; others may change them at any time.
+ * Errors: VREC_UNSUPPORTED (a backend that keeps its indexes in files; a collection without an index, or
+ * whose ids aren't int64), VREC_INVALID (no such collection, contradiction), VREC_UNAVAILABLE,
+ * VREC_TIMEOUT, VREC_CORRUPT, VREC_NO_MEMORY, VREC_CANCELLED. */
+VREC_API vrec_status vrec_attach(const vrec_builder *builder, const vrec_progress *progress,
+                                 vrec_indexer **out, vrec_error *err);
+
+/* Deletes the index that the builder's options name from its server, with all items. There is no way back.
+ * Errors: as vrec_attach(). */
+VREC_API vrec_status vrec_drop(const vrec_builder *builder, vrec_error *err);
+
 /* Checks all of a saved index, also what vrec_from_index_file() leaves for later because a mapped file
  * is opened without being read. Errors: as there. Cost: reads the whole file. */
 VREC_API vrec_status vrec_verify(const vrec_builder *builder, const char *path,
@@ -177,6 +201,17 @@ VREC_API vrec_status vrec_verify(const vrec_builder *builder, const char *path,
 VREC_API vrec_status vrec_save(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
                                vrec_error *err);
 
+/* Adds items under ids of the caller's (as many as there are rows, each at most once), in place of those
+ * that had the same ids. Queries of this indexer that start afterwards see them. Queries may run at the
+ * same time; other calls that change the indexer must not. vrec_rows() stays as it was.
+ * Errors: VREC_UNSUPPORTED (a backend, or a collection, that can't), VREC_INVALID, VREC_UNAVAILABLE,
+ * VREC_TIMEOUT, VREC_CORRUPT, VREC_NO_MEMORY, VREC_CANCELLED; the message says which rows are in. */
+VREC_API vrec_status vrec_upsert(vrec_indexer *indexer, const int64_t *ids, const vrec_matrix *items,
+                                 const vrec_progress *progress, vrec_error *err);
+
+/* Takes the items with these ids out; an id that isn't there is no error. Else as vrec_upsert(). */
+VREC_API vrec_status vrec_delete(vrec_indexer *indexer, const int64_t *ids, size_t count, vrec_error *err);
+
 VREC_API size_t vrec_rows(const vrec_indexer *indexer); /* items; 0 for NULL */
 VREC_API size_t vrec_dim(const vrec_indexer *indexer);  /* values per item; 0 for NULL */
 
@@ -187,7 +222,9 @@ VREC_API int vrec_larger_is_nearer(const vrec_indexer *indexer);
  * 0. Keys "note" (there may be several) tell what is odd but readable. Text lives with the indexer. */
 VREC_API int vrec_info(const vrec_indexer *indexer, size_t i, const char **key, const char **value);
 
-VREC_API void vrec_indexer_free(vrec_indexer *indexer); /* NULL is fine */
+/* NULL is fine. A collection that from_embeddings gave a made-up name is dropped from its server, which
+ * takes 5 seconds at the most, and isn't if the server is gone, or by a forked child. */
+VREC_API void vrec_indexer_free(vrec_indexer *indexer);
 
 /* ---- Query and results -------------------------------------------------------------------------- */
 
@@ -216,13 +253,16 @@ typedef struct vrec_query_options {
  * how many slots of each row are filled; may be NULL. options may be NULL.
  * Unused slots hold id -1 and distance +INFINITY (-INFINITY where larger is nearer): when fewer items
  * exist, for a query with a NaN or Inf, and for items whose distance isn't finite. A failed call leaves
- * only unused slots. nq may be 0.
+ * only unused slots, or doesn't touch the arrays if it can't tell their size. nq may be 0.
  * faiss: L2 is the squared Euclidean distance, IP the inner product.
  * top_k: 1..VREC_MAX_TOP_K. Results have the same bits at any batch size and thread count.
  * A call allocates only when it needs more scratch memory than any before it; the scratch stays with
  * the indexer for the next call. faiss: once, after some 32 queries, a call also makes the 8-bit codes
  * that later ones are faster with (option "codes").
- * Errors: VREC_INVALID, VREC_NO_MEMORY, VREC_CANCELLED. */
+ * milvus: L2 as above, IP and COSINE as their names say, all as the server reports them; ties in its order.
+ * Top_k and the number of a query's exclusions together are at most VREC_MAX_TOP_K.
+ * Errors: VREC_INVALID, VREC_NO_MEMORY, VREC_CANCELLED; milvus: also VREC_UNAVAILABLE, VREC_TIMEOUT,
+ * VREC_UNSUPPORTED, VREC_CORRUPT. */
 VREC_API vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, size_t top_k,
                                 const vrec_query_options *options, int64_t *ids, float *distances,
                                 size_t *counts, vrec_error *err);

@@ -3,10 +3,11 @@
 
 #include "annoy/backend.h"
 #include "faiss/backend.h"
+#include "milvus/backend.h"
 
 #include <strings.h>
 
-static const vr_backend *const backends[] = { &vr_annoy_backend, &vr_faiss_backend };
+static const vr_backend *const backends[] = { &vr_annoy_backend, &vr_faiss_backend, &vr_milvus_backend };
 
 enum { COUNT = sizeof backends / sizeof backends[0] };
 

@@ -19,6 +19,8 @@ vrec_status vrec_builder_factory(const char *backend, const char *options, vrec_
     const vr_backend *found = vr_backend_find(backend, err);
     if (!found)
         return VREC_UNSUPPORTED;
+    if (found->absent)
+        return vr_fail(err, VREC_UNSUPPORTED, "%s", found->absent);
     vrec_builder *builder = vr_alloc(1, sizeof *builder);
     if (!builder)
         return vr_fail_memory(err, sizeof *builder, "a builder");
@@ -85,6 +87,38 @@ vrec_status vrec_from_index_file(const vrec_builder *builder, const char *path,
     if (status == VREC_OK)
         (*out)->options = builder->options;
     return status;
+}
+
+/* A backend whose indexes are files has neither attach nor drop. */
+static vrec_status fail_local(const vrec_builder *builder, const char *verb, const char *instead,
+                              vrec_error *err)
+{
+    return vr_fail(err, VREC_UNSUPPORTED,
+                   "%s: can't %s, because an index of %s is a file, not on a server; %s",
+                   builder->backend->name, verb, builder->backend->name, instead);
+}
+
+vrec_status vrec_attach(const vrec_builder *builder, const vrec_progress *progress, vrec_indexer **out,
+                        vrec_error *err)
+{
+    vrec_status status = check_call(builder, out, err);
+    if (status != VREC_OK)
+        return status;
+    if (!builder->backend->attach)
+        return fail_local(builder, "attach", "open it with vrec_from_index_file", err);
+    status = builder->backend->attach(&builder->options, progress, out, err);
+    if (status == VREC_OK)
+        (*out)->options = builder->options;
+    return status;
+}
+
+vrec_status vrec_drop(const vrec_builder *builder, vrec_error *err)
+{
+    if (!builder)
+        return vr_fail(err, VREC_INVALID, "dropping an index: the builder is NULL");
+    if (!builder->backend->drop)
+        return fail_local(builder, "drop", "remove the file", err);
+    return builder->backend->drop(&builder->options, err);
 }
 
 vrec_status vrec_verify(const vrec_builder *builder, const char *path, const vrec_progress *progress,

@@ -45,6 +45,48 @@ vrec_status vrec_save(const vrec_indexer *indexer, const char *path, const vrec_
     return indexer->verbs->save(indexer, path, progress, err);
 }
 
+/* ---- Change ---- */
+
+static vrec_status check_change(const vrec_indexer *indexer, const char *verb, bool supported,
+                                vrec_error *err)
+{
+    const char *backend = indexer ? indexer->options.table->backend : "";
+    if (!indexer)
+        return vr_fail(err, VREC_INVALID, "%s: the indexer is NULL", verb);
+    if (!supported)
+        return vr_fail(err, VREC_UNSUPPORTED,
+                       "%s: can't %s items, because an index of %s can't change; build it anew", backend,
+                       verb, backend);
+    return VREC_OK;
+}
+
+vrec_status vrec_upsert(vrec_indexer *indexer, const int64_t *ids, const vrec_matrix *items,
+                        const vrec_progress *progress, vrec_error *err)
+{
+    vrec_matrix checked;
+    vrec_status status = check_change(indexer, "upsert", indexer && indexer->verbs->upsert, err);
+    if (status == VREC_OK)
+        status = vr_matrix_check(items, "items", &checked, err);
+    if (status != VREC_OK || checked.rows == 0)
+        return status;
+    if (!ids)
+        return vr_fail(err, VREC_INVALID, "upsert: ids is NULL");
+    if (checked.dim != indexer->dim)
+        return vr_fail(err, VREC_INVALID, "upsert: the items have %zu values each, the index has %zu",
+                       checked.dim, indexer->dim);
+    return indexer->verbs->upsert(indexer, ids, &checked, progress, err);
+}
+
+vrec_status vrec_delete(vrec_indexer *indexer, const int64_t *ids, size_t count, vrec_error *err)
+{
+    vrec_status status = check_change(indexer, "delete", indexer && indexer->verbs->remove, err);
+    if (status != VREC_OK || count == 0)
+        return status;
+    if (!ids)
+        return vr_fail(err, VREC_INVALID, "delete: ids is NULL");
+    return indexer->verbs->remove(indexer, ids, count, err);
+}
+
 /* ---- Query ---- */
 
 static void fill_padding(const vrec_indexer *indexer, const vr_query *query)

@@ -31,6 +31,8 @@ const char *vrec_status_text(int status)
     case VREC_IO: return "input/output error";
     case VREC_CORRUPT: return "corrupt file";
     case VREC_CANCELLED: return "cancelled";
+    case VREC_UNAVAILABLE: return "server unavailable";
+    case VREC_TIMEOUT: return "timeout";
     default: return "unknown status";
     }
 }

@@ -26,6 +26,11 @@ typedef struct vr_indexer_verbs {
     vrec_status (*save)(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
                         vrec_error *err);
     void (*free)(vrec_indexer *indexer); /* frees the whole indexer */
+    /* NULL where the items of an index can't change. items: strides written out, dim as the indexer's,
+     * not empty. */
+    vrec_status (*upsert)(vrec_indexer *indexer, const int64_t *ids, const vrec_matrix *items,
+                          const vrec_progress *progress, vrec_error *err);
+    vrec_status (*remove)(vrec_indexer *indexer, const int64_t *ids, size_t count, vrec_error *err);
 } vr_indexer_verbs;
 
 enum { VR_FACTS_MAX = 24 };
@@ -48,6 +53,7 @@ typedef struct vr_backend {
     const char *name;
     const char *summary;
     const vr_option_table *options;
+    const char *absent; /* why this library can't make a builder of it; NULL if it can */
     /* items: strides written out, not empty. */
     vrec_status (*from_embeddings)(const vr_options *options, const vrec_matrix *items,
                                    const vrec_progress *progress, vrec_indexer **out, vrec_error *err);
@@ -56,6 +62,10 @@ typedef struct vr_backend {
     /* Checks all of a file, where from_index_file() doesn't; else NULL. */
     vrec_status (*verify)(const vr_options *options, const char *path, const vrec_progress *progress,
                           vrec_error *err);
+    /* Where indexes are on a server, under a name among the options; else NULL. */
+    vrec_status (*attach)(const vr_options *options, const vrec_progress *progress, vrec_indexer **out,
+                          vrec_error *err);
+    vrec_status (*drop)(const vr_options *options, vrec_error *err);
 } vr_backend;
 
 /* Whether the caller excluded item id for the query in that row. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/options.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <ctype.h>
@@ -143,14 +144,93 @@ static vrec_status parse_uint(const vr_option_table *table, const vrec_option *o
     return VREC_OK;
 }
 
-static vrec_status parse_value(const vr_option_table *table, const vrec_option *option, const char *text,
-                               int64_t *out, vrec_error *err)
+/* ---- Texts and secrets ---- */
+
+static bool is_secret(const vrec_option *option)
 {
+    return strcmp(option->type, "secret") == 0;
+}
+
+static bool is_text(const vrec_option *option)
+{
+    return strcmp(option->type, "text") == 0 || is_secret(option);
+}
+
+/* Where the text of option i is kept. */
+static size_t text_slot(const vr_option_table *table, size_t i)
+{
+    size_t slot = 0;
+    while (i-- > 0)
+        slot += is_text(&table->options[i]);
+    return slot;
+}
+
+const char *vr_options_text(const vr_options *options, size_t i)
+{
+    return options->text[text_slot(options->table, i)];
+}
+
+/* The first line of a file. */
+static vrec_status read_secret(const char *path, char out[VR_OPTION_TEXT_MAX], vrec_error *err)
+{
+    vr_input in;
+    vrec_status status = vr_input_open(path, &in, err);
+    if (status != VREC_OK)
+        return status;
+    size_t length = (size_t)(in.size < VR_OPTION_TEXT_MAX ? in.size : VR_OPTION_TEXT_MAX - 1);
+    status = vr_input_read(&in, 0, out, length, err);
+    vr_input_close(&in);
+    out[status == VREC_OK ? length : 0] = '\0';
+    out[strcspn(out, "\r\n")] = '\0';
+    return status;
+}
+
+static vrec_status parse_secret(const vr_option_table *table, const vrec_option *option, const char *text,
+                                char out[VR_OPTION_TEXT_MAX], vrec_error *err)
+{
+    if (strncmp(text, "file:", 5) == 0)
+        return read_secret(text + 5, out, err);
+    if (strncmp(text, "env:", 4) == 0) {
+        const char *name = text + 4;
+        text = getenv(name);
+        if (!text)
+            return vr_fail(err, VREC_INVALID,
+                           "%s: %s names the environment variable %.60s, which isn't set", table->backend,
+                           option->key, name);
+    }
+    memcpy(out, text, strnlen(text, VR_OPTION_TEXT_MAX - 1));
+    return VREC_OK;
+}
+
+static vrec_status parse_text(vr_options *options, size_t i, const char *text, vrec_error *err)
+{
+    const vrec_option *option = &options->table->options[i];
+    char value[VR_OPTION_TEXT_MAX] = "";
+    if (is_secret(option)) {
+        vrec_status status = parse_secret(options->table, option, text, value, err);
+        if (status != VREC_OK)
+            return status;
+    } else {
+        memcpy(value, text, strnlen(text, sizeof value - 1));
+    }
+    if (!*value || strlen(text) >= sizeof value)
+        return vr_fail(err, VREC_INVALID, "%s: %s is empty or longer than %zu bytes",
+                       options->table->backend, option->key, sizeof value - 1);
+    memcpy(options->text[text_slot(options->table, i)], value, sizeof value);
+    return VREC_OK;
+}
+
+static vrec_status parse_value(vr_options *options, size_t i, const char *text, vrec_error *err)
+{
+    const vr_option_table *table = options->table;
+    const vrec_option *option = &table->options[i];
+    if (is_text(option))
+        return parse_text(options, i, text, err);
     if (is_choice(option))
-        return parse_choice(table, option, text, out, err);
+        return parse_choice(table, option, text, &options->value[i], err);
     if (strcmp(option->type, "uint") == 0)
-        return parse_uint(table, option, text, out, err);
-    return parse_int(table, option, text, out, err);
+        return parse_uint(table, option, text, &options->value[i], err);
+    return parse_int(table, option, text, &options->value[i], err);
 }
 
 static void set_default(vr_options *options, size_t i)
@@ -158,8 +238,10 @@ static void set_default(vr_options *options, size_t i)
     const vrec_option *option = &options->table->options[i];
     options->given[i] = false;
     options->value[i] = 0;
+    if (is_text(option))
+        options->text[text_slot(options->table, i)][0] = '\0';
     if (strcmp(option->default_value, "none") != 0)
-        parse_value(options->table, option, option->default_value, &options->value[i], NULL);
+        parse_value(options, i, option->default_value, NULL);
 }
 
 void vr_options_init(vr_options *options, const vr_option_table *table)
@@ -175,8 +257,7 @@ static vrec_status set_at(vr_options *options, size_t i, const char *value, vrec
         set_default(options, i);
         return VREC_OK;
     }
-    vrec_status status =
-        parse_value(options->table, &options->table->options[i], value, &options->value[i], err);
+    vrec_status status = parse_value(options, i, value, err);
     if (status == VREC_OK)
         options->given[i] = true;
     return status;
@@ -195,15 +276,17 @@ vrec_status vr_options_set(vr_options *options, const char *key, const char *val
 
 /* Copies text up to the end of its value: a comma, or the quote that closes it. Returns where the rest
  * begins, NULL if the value is malformed or too long. */
-static const char *read_value(const char *text, char out[VR_OPTION_TEXT])
+static const char *read_value(const char *text, char out[VR_OPTION_TEXT_MAX])
 {
     size_t length = 0;
     bool quoted = *text == '"';
     if (quoted)
         text++;
-    for (; *text && (quoted ? *text != '"' : *text != ','); text++) {
-        if (length == VR_OPTION_TEXT - 1 || (!quoted && (*text == '"' || *text == '=')))
+    for (; *text && (quoted ? *text != '"' || text[1] == '"' : *text != ','); text++) {
+        if (length == VR_OPTION_TEXT_MAX - 1 || (!quoted && (*text == '"' || *text == '=')))
             return NULL;
+        if (*text == '"')
+            text++; /* a doubled quote */
         out[length++] = *text;
     }
     out[length] = '\0';
@@ -214,15 +297,23 @@ static const char *read_value(const char *text, char out[VR_OPTION_TEXT])
     return length > 0 || quoted ? text : NULL;
 }
 
+static bool has_secret(const vr_option_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (is_secret(&table->options[i]))
+            return true;
+    return false;
+}
+
 static vrec_status parse_pair(vr_options *options, const char **text, bool query_only,
                               bool seen[VR_OPTIONS_MAX], vrec_error *err)
 {
     const char *backend = options->table->backend;
-    char key[VR_OPTION_TEXT], value[VR_OPTION_TEXT];
+    char key[VR_OPTION_TEXT], value[VR_OPTION_TEXT_MAX];
     size_t i, length = strcspn(*text, "=,");
     if ((*text)[length] != '=' || length == 0 || length >= sizeof key)
         return vr_fail(err, VREC_INVALID, "%s: options are key=value,key=value; \"%.60s\" is not", backend,
-                       *text);
+                       has_secret(options->table) ? "(hidden: it may hold a secret)" : *text);
     memcpy(key, *text, length);
     key[length] = '\0';
     vrec_status status = find(options->table, key, &i, err);
@@ -237,8 +328,8 @@ static vrec_status parse_pair(vr_options *options, const char **text, bool query
     seen[i] = true;
     const char *rest = read_value(*text + length + 1, value);
     if (!rest)
-        return vr_fail(err, VREC_INVALID, "%s: the value in \"%.60s\" is empty, too long or badly quoted",
-                       backend, *text);
+        return vr_fail(err, VREC_INVALID, "%s: the value of %s is empty, too long or badly quoted", backend,
+                       key);
     *text = rest;
     return set_at(options, i, value, err);
 }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _DEFAULT_SOURCE /* getentropy */
+#include "base/system.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t vr_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void vr_sleep_us(int64_t microseconds)
+{
+    struct timespec left = { .tv_sec = (time_t)(microseconds / 1000000),
+                             .tv_nsec = (long)(microseconds % 1000000) * 1000 };
+    while (microseconds > 0 && nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
+uint64_t vr_random_u64(void)
+{
+    uint64_t number;
+    struct timespec now;
+    if (getentropy(&number, sizeof number) == 0)
+        return number;
+    clock_gettime(CLOCK_REALTIME, &now); /* a kernel without the call */
+    return ((uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec << 16) ^ vr_process_id();
+}
+
+uint64_t vr_process_id(void)
+{
+    return (uint64_t)getpid();
+}
+
+bool vr_socket_is_open(int fd)
+{
+    char byte;
+    ssize_t count = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return count > 0 || (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
+}

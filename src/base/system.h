@@ -1,0 +1,22 @@
+/* What only the operating system knows: time, chance, the process, and whether a peer is still there.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_BASE_SYSTEM_H
+#define VR_BASE_SYSTEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Milliseconds of a clock that is never set back. */
+int64_t vr_now_ms(void);
+
+void vr_sleep_us(int64_t microseconds);
+
+/* A number that no other process will get. */
+uint64_t vr_random_u64(void);
+
+uint64_t vr_process_id(void);
+
+/* Whether the peer of a connected socket has not closed it. Reads nothing, and doesn't wait. */
+bool vr_socket_is_open(int fd);
+
+#endif

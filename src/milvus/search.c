@@ -1,0 +1,200 @@
+/* Queries in portions over several connections, and what the server found back into the caller's arrays.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
+#include "base/threads.h"
+#include "core/matrix.h"
+#include "milvus/milvus.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    PORTION_MAX = 1000,       /* queries that the server handles as one */
+    REQUEST_BYTES = 32 << 20, /* half of its limit */
+    REPLY_BYTES = 32 << 20,
+    HIT_BYTES = 24 /* an id, once as such and once as a field, and a distance */
+};
+
+/* What the workers share. */
+typedef struct search {
+    vr_milvus *milvus;
+    const vr_query *query;
+    size_t portion;
+    size_t limit; /* results to ask for: the excluded ones come on top */
+    char params[VR_OPTION_TEXT_MAX];
+    int32_t consistency;
+    uint64_t timestamp;
+    _Atomic size_t next;
+    vr_watch watch;
+    atomic_bool failed; /* who sets it first writes the rest */
+    vrec_status status;
+    vrec_error err;
+} search;
+
+static void fail_search(search *s, vrec_status status, const vrec_error *err)
+{
+    if (!atomic_exchange(&s->failed, true)) {
+        s->status = status;
+        s->err = *err;
+    }
+    atomic_store(&s->watch.stopped, true);
+}
+
+/* ---- One portion ---- */
+
+/* A worker's own memory. */
+typedef struct portion {
+    vr_frame frame;
+    float *queries;
+    uint32_t *rows; /* which query of the caller's each of them is */
+    size_t count;
+} portion;
+
+/* Those without NaN and Inf: the server refuses a portion for a single one of them. */
+static void take_queries(const search *s, portion *p, size_t first, size_t count)
+{
+    size_t dim = s->milvus->base.dim;
+    p->count = 0;
+    for (size_t i = first; i < first + count; i++) {
+        float *to = p->queries + p->count * dim;
+        vr_matrix_rows(s->query->queries, i, 1, to);
+        if (vr_find_nonfinite(to, dim) == dim)
+            p->rows[p->count++] = (uint32_t)(i - first);
+    }
+}
+
+/* The hits of one query, without those that the caller excluded. */
+static void give_hits(const search *s, size_t row, const int64_t *ids, const float *scores, size_t count)
+{
+    const vr_query *query = s->query;
+    size_t kept = 0;
+    for (size_t i = 0; i < count && kept < query->top_k; i++) {
+        if (!isfinite(scores[i]) || vr_excluded(query, row, ids[i]))
+            continue;
+        query->ids[row * query->top_k + kept] = ids[i];
+        query->distances[row * query->top_k + kept] = scores[i];
+        kept++;
+    }
+    if (query->counts)
+        query->counts[row] = kept;
+}
+
+static vrec_status give_results(const search *s, const portion *p, size_t first,
+                                const Vr__SearchReply *reply, vrec_error *err)
+{
+    vr_hits hits;
+    size_t at = 0;
+    vrec_status status = vr_reply_hits(reply, p->count, s->limit, &hits, err);
+    for (size_t i = 0; status == VREC_OK && hits.counts && i < p->count; i++) {
+        size_t count = (size_t)hits.counts[i];
+        if (count > 0)
+            give_hits(s, first + p->rows[i], hits.ids + at, hits.scores + at, count);
+        at += count;
+    }
+    return status;
+}
+
+static vrec_status search_portion(search *s, size_t worker, portion *p, size_t first, vrec_error *err)
+{
+    vr_milvus *milvus = s->milvus;
+    ProtobufCMessage *reply = NULL;
+    size_t count = vr_min(s->portion, s->query->queries->rows - first);
+    vrec_status status = VREC_OK;
+    take_queries(s, p, first, count);
+    vr_search request = { .collection = milvus->client.collection,
+                          .id_field = milvus->id_field,
+                          .vector_field = milvus->vector_field,
+                          .metric = milvus->metric,
+                          .params = s->params,
+                          .queries = p->queries,
+                          .count = p->count,
+                          .dim = milvus->base.dim,
+                          .limit = s->limit,
+                          .consistency = s->consistency,
+                          .timestamp = s->timestamp };
+    vr_call call = { .rpc = &vr_rpc_search,
+                     .timeout_ms = milvus->client.call_ms,
+                     .watch = &s->watch,
+                     .reports = worker == 0 };
+    if (p->count > 0)
+        status = vr_frame_search(&p->frame, &request, err);
+    if (status == VREC_OK && p->count > 0)
+        status = vr_client_send(&milvus->client, &call, &p->frame, &reply, err);
+    if (reply)
+        status = give_results(s, p, first, (const Vr__SearchReply *)reply, err);
+    vr_reply_free(reply);
+    atomic_fetch_add(&s->watch.done, count);
+    return status;
+}
+
+static void search_portions(void *context, size_t worker)
+{
+    search *s = context;
+    size_t first;
+    vrec_error err;
+    vrec_status status = VREC_OK;
+    portion p = { .queries = vr_alloc(s->portion, s->milvus->base.dim * sizeof(float)),
+                  .rows = vr_alloc(s->portion, sizeof(uint32_t)) };
+    vr_watch_enter(&s->watch, worker);
+    if (!p.queries || !p.rows)
+        status = vr_fail_memory(&err, s->portion * s->milvus->base.dim * sizeof(float), "queries");
+    while (status == VREC_OK && !atomic_load(&s->watch.stopped) &&
+           (first = atomic_fetch_add(&s->next, s->portion)) < s->query->queries->rows)
+        status = search_portion(s, worker, &p, first, &err);
+    if (status != VREC_OK)
+        fail_search(s, status, &err);
+    vr_watch_leave(&s->watch, worker);
+    vr_frame_free(&p.frame);
+    vr_free(p.queries);
+    vr_free(p.rows);
+}
+
+/* ---- All of them ---- */
+
+static vrec_status plan_limit(const vr_query *query, size_t *limit, vrec_error *err)
+{
+    size_t most = 0, at = 0;
+    for (size_t i = 0; query->exclude_offsets && i < query->queries->rows; i++) {
+        size_t count = (size_t)(query->exclude_offsets[i + 1] - query->exclude_offsets[i]);
+        if (count > most) {
+            most = count;
+            at = i;
+        }
+    }
+    *limit = query->top_k + most;
+    if (*limit <= VREC_MAX_TOP_K)
+        return VREC_OK;
+    return vr_fail(
+        err, VREC_UNSUPPORTED,
+        "milvus: query %zu excludes %zu items; with top_k %zu that is over the %d results that the "
+        "server gives; exclude fewer",
+        at, most, query->top_k, VREC_MAX_TOP_K);
+}
+
+static size_t plan_portion(const vr_milvus *milvus, const vr_query *query, size_t limit)
+{
+    size_t portion = vr_min(PORTION_MAX, REQUEST_BYTES / (milvus->base.dim * sizeof(float) + 8));
+    portion = vr_min(portion, REPLY_BYTES / (limit * HIT_BYTES));
+    size_t share = (query->queries->rows + query->threads - 1) / query->threads;
+    return vr_max(1, vr_min(portion, share));
+}
+
+vrec_status vr_milvus_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
+{
+    vr_milvus *milvus = (vr_milvus *)indexer;
+    search s = { .milvus = milvus,
+                 .query = query,
+                 .watch = {
+                     .progress = query->progress, .what = "searching", .total = query->queries->rows } };
+    vrec_status status = plan_limit(query, &s.limit, err);
+    if (status != VREC_OK)
+        return status;
+    s.portion = plan_portion(milvus, query, s.limit);
+    vr_milvus_search_params(query->options, milvus->index_type, s.limit, s.params);
+    vr_milvus_consistency(query->options, milvus, &s.consistency, &s.timestamp);
+    size_t portions = (query->queries->rows + s.portion - 1) / s.portion;
+    vr_parallel(vr_min(vr_min(query->threads, VR_CLIENT_IDLE), portions), search_portions, &s);
+    if (!atomic_load(&s.failed))
+        return VREC_OK;
+    return vr_fail(err, s.status, "%s", s.err.message);
+}

@@ -1,0 +1,44 @@
+/* The options of the milvus backend, also where it isn't built in. SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_MILVUS_TABLE_H
+#define VR_MILVUS_TABLE_H
+
+#include "core/options.h"
+
+enum {
+    VR_MILVUS_URI,
+    VR_MILVUS_HOST,
+    VR_MILVUS_PORT,
+    VR_MILVUS_TOKEN,
+    VR_MILVUS_USER,
+    VR_MILVUS_PASSWORD,
+    VR_MILVUS_DATABASE,
+    VR_MILVUS_CA_FILE,
+    VR_MILVUS_CERT_FILE,
+    VR_MILVUS_KEY_FILE,
+    VR_MILVUS_COLLECTION,
+    VR_MILVUS_NAME,
+    VR_MILVUS_VECTOR_FIELD,
+    VR_MILVUS_DIM,
+    VR_MILVUS_INDEX_TYPE,
+    VR_MILVUS_METRIC,
+    VR_MILVUS_M,
+    VR_MILVUS_EF_CONSTRUCTION,
+    VR_MILVUS_NLIST,
+    VR_MILVUS_PARAMS,
+    VR_MILVUS_EF,
+    VR_MILVUS_NPROBE,
+    VR_MILVUS_SEARCH_PARAMS,
+    VR_MILVUS_CONSISTENCY,
+    VR_MILVUS_REPLICAS,
+    VR_MILVUS_SHARDS,
+    VR_MILVUS_BATCH_BYTES,
+    VR_MILVUS_THREADS,
+    VR_MILVUS_CONNECT_TIMEOUT,
+    VR_MILVUS_TIMEOUT,
+    VR_MILVUS_INSERT_TIMEOUT,
+    VR_MILVUS_BUILD_TIMEOUT
+};
+
+extern const vr_option_table vr_milvus_options;
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "milvus/target.h"
+
+#include "base/memory.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DEFAULT_PORT = 19530 };
+
+/* Text that goes into a header line must not end it. */
+static vrec_status check_line(const char *name, const char *text, vrec_error *err)
+{
+    for (; *text; text++)
+        if (iscntrl((unsigned char)*text))
+            return vr_fail(err, VREC_INVALID, "milvus: %s contains a control character", name);
+    return VREC_OK;
+}
+
+/* ---- Address ---- */
+
+static vrec_status bad_uri(const char *uri, vrec_error *err)
+{
+    return vr_fail(err, VREC_INVALID,
+                   "milvus: uri is \"%.100s\"; it takes http://HOST:PORT, https://HOST:PORT or unix:PATH",
+                   uri);
+}
+
+/* A host and a port after the scheme, and nothing else: no user, no path. */
+static vrec_status check_authority(const char *uri, const char *rest, size_t length, bool *has_port,
+                                   vrec_error *err)
+{
+    const char *bracket = memchr(rest, ']', length); /* "[::1]:19530" */
+    const char *after = bracket ? bracket + 1 : rest;
+    const char *colon = memchr(after, ':', length - (size_t)(after - rest));
+    const char *end = rest + length;
+    if (length == 0 || colon == rest || memchr(rest, '@', length) || memchr(rest, '/', length) ||
+        memchr(rest, '?', length) || memchr(rest, ' ', length))
+        return bad_uri(uri, err);
+    if (colon && (end - colon < 2 || end - colon > 6))
+        return bad_uri(uri, err);
+    for (const char *digit = colon ? colon + 1 : end; digit < end; digit++)
+        if (!isdigit((unsigned char)*digit))
+            return bad_uri(uri, err);
+    *has_port = colon != NULL;
+    return VREC_OK;
+}
+
+static vrec_status set_uri(vr_target *target, const char *uri, vrec_error *err)
+{
+    bool has_port;
+    if (strncmp(uri, "unix:", 5) == 0) {
+        const char *path = uri + 5 + (strncmp(uri + 5, "///", 3) == 0 ? 2 : 0); /* unix:///run/x too */
+        if (!*path)
+            return bad_uri(uri, err);
+        snprintf(target->shown, sizeof target->shown, "%s", path);
+        snprintf(target->url, sizeof target->url, "http://localhost");
+        target->is_socket = true;
+        return VREC_OK;
+    }
+    target->is_tls = strncmp(uri, "https://", 8) == 0;
+    if (!target->is_tls && strncmp(uri, "http://", 7) != 0)
+        return bad_uri(uri, err);
+    const char *rest = uri + (target->is_tls ? 8 : 7);
+    size_t length = strlen(rest);
+    while (length > 0 && rest[length - 1] == '/')
+        length--;
+    vrec_status status = check_authority(uri, rest, length, &has_port, err);
+    if (status != VREC_OK)
+        return status;
+    int cut = (int)vr_min(length, VR_OPTION_TEXT_MAX - 8);
+    if (has_port)
+        snprintf(target->shown, sizeof target->shown, "%.*s", cut, rest);
+    else
+        snprintf(target->shown, sizeof target->shown, "%.*s:%d", cut, rest, DEFAULT_PORT);
+    snprintf(target->url, sizeof target->url, "%s://%s", target->is_tls ? "https" : "http", target->shown);
+    return VREC_OK;
+}
+
+static vrec_status set_host(vr_target *target, const char *host, int port, vrec_error *err)
+{
+    char uri[VR_OPTION_TEXT_MAX + 32];
+    bool bare_v6 = strchr(host, ':') && host[0] != '[';
+    snprintf(uri, sizeof uri, "http://%s%s%s:%d", bare_v6 ? "[" : "", host, bare_v6 ? "]" : "", port);
+    if (strstr(host, "://") || set_uri(target, uri, NULL) != VREC_OK)
+        return vr_fail(err, VREC_INVALID,
+                       "milvus: host is \"%.100s\"; it takes a name or an address (for TLS or a socket, "
+                       "set uri instead)",
+                       host);
+    return VREC_OK;
+}
+
+/* ---- Credentials ---- */
+
+static void base64(char *out, const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *from = (const unsigned char *)text;
+    for (size_t left = strlen(text); left > 0;) {
+        size_t count = vr_min(left, 3);
+        unsigned bits = (unsigned)from[0] << 16 | (count > 1 ? (unsigned)from[1] << 8 : 0u) |
+                        (count > 2 ? (unsigned)from[2] : 0u);
+        *out++ = digits[bits >> 18];
+        *out++ = digits[bits >> 12 & 63];
+        *out++ = count > 1 ? digits[bits >> 6 & 63] : '=';
+        *out++ = count > 2 ? digits[bits & 63] : '=';
+        from += count;
+        left -= count;
+    }
+    *out = '\0';
+}
+
+/* Milvus's own form: no "Basic" or "Bearer". */
+static vrec_status set_credentials(vr_target *target, const vr_target_wish *wish, vrec_error *err)
+{
+    static const char name[] = "authorization: ";
+    char plain[2 * VR_OPTION_TEXT_MAX] = "";
+    if (*wish->token && (*wish->user || *wish->password))
+        return vr_fail(err, VREC_INVALID,
+                       "milvus: token and user or password are given; the server takes one or the other");
+    if (!*wish->user != !*wish->password)
+        return vr_fail(err, VREC_INVALID, "milvus: %s is given without %s",
+                       *wish->user ? "user" : "password", *wish->user ? "password" : "user");
+    if (*wish->user)
+        snprintf(plain, sizeof plain, "%s:%s", wish->user, wish->password);
+    else
+        snprintf(plain, sizeof plain, "%s", wish->token);
+    if (strlen(plain) >= VR_OPTION_TEXT_MAX)
+        return vr_fail(err, VREC_INVALID, "milvus: user and password are longer than %d bytes together",
+                       VR_OPTION_TEXT_MAX - 1);
+    target->authorization[0] = '\0';
+    if (*plain) {
+        memcpy(target->authorization, name, sizeof name);
+        base64(target->authorization + sizeof name - 1, plain);
+    }
+    return VREC_OK;
+}
+
+vrec_status vr_target_set(vr_target *target, const vr_target_wish *wish, vrec_error *err)
+{
+    *target = (vr_target){ .is_tls = false };
+    vrec_status status =
+        *wish->uri ? set_uri(target, wish->uri, err) : set_host(target, wish->host, wish->port, err);
+    if (status == VREC_OK)
+        status = check_line("database", wish->database, err);
+    if (status == VREC_OK)
+        status = set_credentials(target, wish, err);
+    if (status != VREC_OK)
+        return status;
+    if (!target->is_tls && (*wish->ca_file || *wish->cert_file || *wish->key_file))
+        return vr_fail(err, VREC_INVALID,
+                       "milvus: ca_file, cert_file and key_file are for TLS; set uri=https://HOST:PORT");
+    if (!*wish->cert_file != !*wish->key_file)
+        return vr_fail(err, VREC_INVALID, "milvus: %s is given without %s",
+                       *wish->cert_file ? "cert_file" : "key_file",
+                       *wish->cert_file ? "key_file" : "cert_file");
+    if (*wish->database)
+        snprintf(target->database, sizeof target->database, "dbname: %s", wish->database);
+    snprintf(target->ca_file, sizeof target->ca_file, "%s", wish->ca_file);
+    snprintf(target->cert_file, sizeof target->cert_file, "%s", wish->cert_file);
+    snprintf(target->key_file, sizeof target->key_file, "%s", wish->key_file);
+    return VREC_OK;
+}

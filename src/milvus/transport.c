@@ -1,0 +1,379 @@
+/* Works around three faults of libcurl 7.88, which Debian 12 ships.
+ *
+ * It can't use an unencrypted HTTP/2 connection a second time: told again that the server speaks HTTP/2
+ * (prior knowledge), it switches the protocol once more and fails. Told to negotiate instead (2TLS), it
+ * finds the open connection and uses it as it is. If that has died meanwhile it dials a new one and speaks
+ * HTTP/1.1 on it, which no gRPC server takes for a call: it is safe to start over.
+ *
+ * While the server's flow control holds an upload back, it doesn't wait, since the socket could take more:
+ * a core's worth of asking.
+ *
+ * The end of a large reply can lie in its own buffers while it waits for the socket, up to a second.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "milvus/transport.h"
+
+#include "base/memory.h"
+#include "base/system.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SERVICE_ROOM = 96, GRACE_MS = 500 };
+
+static const char service[] = "/milvus.proto.milvus.MilvusService/";
+
+struct vr_channel {
+    CURL *easy;
+    CURLM *multi;         /* holds the connection */
+    curl_socket_t socket; /* of the last call */
+    const vr_target *target;
+    bool reuse_fails; /* see above */
+    bool connected;   /* a call has gone through */
+    char error[CURL_ERROR_SIZE];
+
+    /* Of the call under way. */
+    vr_exchange *exchange;
+    vr_grpc_head head;
+    uint8_t *body;
+    size_t received, room;
+    curl_off_t uploaded;
+    size_t rest_us;
+    bool too_big, no_memory, stopped;
+};
+
+const char *vr_transport_start(void)
+{
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? NULL : "libcurl can't be initialised";
+}
+
+void vr_transport_stop(void)
+{
+    curl_global_cleanup();
+}
+
+/* ---- What libcurl calls ---- */
+
+static size_t on_header(char *line, size_t one, size_t length, void *context)
+{
+    vr_channel *channel = context;
+    (void)one;
+    vr_grpc_line(&channel->head, line, length);
+    return length;
+}
+
+/* As soon as the frame's head is there, room for all of it. */
+static bool make_room(vr_channel *channel, size_t length)
+{
+    size_t wanted = vr_max(channel->received + length, 64);
+    if (channel->received >= VR_FRAME_HEAD)
+        wanted = vr_max(wanted, VR_FRAME_HEAD + vr_grpc_length(channel->body));
+    channel->too_big = wanted > channel->exchange->reply_max;
+    if (channel->too_big)
+        return false;
+    if (wanted <= channel->room)
+        return true;
+    uint8_t *larger = vr_alloc(wanted, 1);
+    channel->no_memory = !larger;
+    if (!larger)
+        return false;
+    memcpy(larger, channel->body ? channel->body : larger, channel->received);
+    vr_free(channel->body);
+    channel->body = larger;
+    channel->room = wanted;
+    return true;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t length, void *context)
+{
+    vr_channel *channel = context;
+    size_t left = length;
+    (void)one;
+    while (left > 0) {
+        bool head = channel->received < VR_FRAME_HEAD;
+        size_t part = head ? vr_min(left, VR_FRAME_HEAD - channel->received) : left;
+        if (!make_room(channel, part))
+            return 0;
+        memcpy(channel->body + channel->received, bytes + length - left, part);
+        channel->received += part;
+        left -= part;
+    }
+    return length;
+}
+
+/* ---- A connection ---- */
+
+static void set_up(vr_channel *channel)
+{
+    CURL *easy = channel->easy;
+    const vr_target *target = channel->target;
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* a proxy of the environment can't carry HTTP/2 */
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, channel->error);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "vrec");
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, channel);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, channel);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     (long)(target->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    if (target->is_socket)
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, target->shown);
+    if (*target->ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, target->ca_file);
+    if (*target->cert_file) {
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, target->cert_file);
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
+    }
+}
+
+vr_channel *vr_channel_open(const vr_target *target)
+{
+    vr_channel *channel = vr_alloc_zero(1, sizeof *channel);
+    if (!channel)
+        return NULL;
+    channel->target = target;
+    channel->socket = CURL_SOCKET_BAD;
+    channel->easy = curl_easy_init();
+    channel->multi = curl_multi_init();
+    if (!channel->easy || !channel->multi) {
+        vr_channel_close(channel);
+        return NULL;
+    }
+    curl_multi_setopt(channel->multi, CURLMOPT_MAXCONNECTS, 1L);
+    unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+    channel->reuse_fails = !target->is_tls && version >= 0x075800 && version <= 0x0758ff;
+    set_up(channel);
+    return channel;
+}
+
+void vr_channel_close(vr_channel *channel)
+{
+    if (!channel)
+        return;
+    curl_easy_cleanup(channel->easy);
+    curl_multi_cleanup(channel->multi);
+    vr_free(channel);
+}
+
+/* ---- A call ---- */
+
+static struct curl_slist *add_line(struct curl_slist *lines, const char *line, bool *failed)
+{
+    struct curl_slist *longer = *line ? curl_slist_append(lines, line) : lines;
+    *failed = *failed || (*line && !longer);
+    return longer ? longer : lines;
+}
+
+/* The header lines of a call; NULL if memory is short. */
+static struct curl_slist *header_lines(const vr_target *target, int64_t timeout_ms)
+{
+    enum { TIMEOUT_MAX = 99999999 }; /* gRPC allows 8 digits */
+    char timeout[40];
+    bool failed = false;
+    snprintf(timeout, sizeof timeout, "grpc-timeout: %lldm",
+             (long long)(timeout_ms < TIMEOUT_MAX ? timeout_ms : TIMEOUT_MAX));
+    const char *const all[] = {
+        "content-type: application/grpc", /* some proxies compare it to the letter */
+        "te: trailers",
+        timeout,
+        target->authorization,
+        target->database,
+        "Accept:",
+        "Expect:"
+    };
+    struct curl_slist *lines = NULL;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        lines = add_line(lines, all[i], &failed);
+    if (!failed)
+        return lines;
+    curl_slist_free_all(lines);
+    return NULL;
+}
+
+static void start_over(vr_channel *channel)
+{
+    channel->head = (vr_grpc_head){ .http_status = 0 };
+    channel->received = 0;
+    channel->uploaded = 0;
+    channel->error[0] = '\0';
+    channel->too_big = channel->no_memory = channel->stopped = false;
+}
+
+static bool is_connected(const vr_channel *channel)
+{
+    return channel->socket != CURL_SOCKET_BAD && vr_socket_is_open((int)channel->socket);
+}
+
+/* Until there is something to do; not long where libcurl might not notice. */
+static void wait_for_socket(vr_channel *channel)
+{
+    enum { REST_MIN_US = 100, REST_MAX_US = 2000, REPLYING_MS = 1, WAITING_MS = 50 };
+    curl_off_t uploaded = 0;
+    curl_easy_getinfo(channel->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    bool uploading = uploaded < (curl_off_t)channel->exchange->request->size;
+    bool replying = channel->head.http_status != 0;
+    bool held_back = uploading && uploaded > 0 && uploaded == channel->uploaded;
+    channel->rest_us = !held_back ? REST_MIN_US : vr_min(2 * channel->rest_us, REST_MAX_US);
+    channel->uploaded = uploaded;
+    if (held_back)
+        vr_sleep_us((int64_t)channel->rest_us);
+    curl_multi_poll(channel->multi, NULL, 0, replying ? REPLYING_MS : WAITING_MS, NULL);
+}
+
+static CURLcode result_of(const vr_channel *channel)
+{
+    int left;
+    const CURLMsg *message;
+    while ((message = curl_multi_info_read(channel->multi, &left)))
+        if (message->msg == CURLMSG_DONE)
+            return message->data.result;
+    return CURLE_ABORTED_BY_CALLBACK;
+}
+
+static CURLcode transfer(vr_channel *channel)
+{
+    int running = 1;
+    const vr_exchange *exchange = channel->exchange;
+    if (curl_multi_add_handle(channel->multi, channel->easy) != CURLM_OK)
+        return CURLE_OUT_OF_MEMORY;
+    while (curl_multi_perform(channel->multi, &running) == CURLM_OK && running && !channel->stopped) {
+        wait_for_socket(channel);
+        channel->stopped = exchange->stop && exchange->stop(exchange->context);
+    }
+    CURLcode code = result_of(channel);
+    curl_easy_getinfo(channel->easy, CURLINFO_ACTIVESOCKET, &channel->socket);
+    curl_multi_remove_handle(channel->multi, channel->easy);
+    return code;
+}
+
+static CURLcode perform_with(vr_channel *channel, bool reuse)
+{
+    start_over(channel);
+    curl_easy_setopt(channel->easy, CURLOPT_FRESH_CONNECT, reuse ? 0L : 1L);
+    curl_easy_setopt(channel->easy, CURLOPT_HTTP_VERSION,
+                     (long)(reuse ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    return transfer(channel);
+}
+
+static CURLcode perform(vr_channel *channel)
+{
+    long dialled = 0;
+    if (!channel->reuse_fails) {
+        start_over(channel);
+        return transfer(channel);
+    }
+    bool reuse = channel->connected && is_connected(channel);
+    CURLcode code = perform_with(channel, reuse);
+    curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &dialled);
+    return reuse && dialled > 0 && !channel->stopped ? perform_with(channel, false) : code;
+}
+
+/* Whether the request can have left: a connection stood. */
+static bool was_sent(const vr_channel *channel)
+{
+    curl_off_t since = 0;
+    curl_easy_getinfo(channel->easy, CURLINFO_PRETRANSFER_TIME_T, &since);
+    return since > 0;
+}
+
+static vr_fate fate_of(const vr_channel *channel, CURLcode code)
+{
+    if (channel->stopped)
+        return VR_FATE_STOPPED;
+    if (channel->too_big)
+        return VR_FATE_REFUSED;
+    if (channel->no_memory || code == CURLE_OUT_OF_MEMORY)
+        return VR_FATE_NO_MEMORY;
+    switch (code) {
+    case CURLE_COULDNT_CONNECT: return VR_FATE_UNSENT;
+    case CURLE_OPERATION_TIMEDOUT: return was_sent(channel) ? VR_FATE_LATE : VR_FATE_UNSENT;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_NOT_BUILT_IN: return VR_FATE_HOPELESS;
+    default: return was_sent(channel) ? VR_FATE_UNKNOWN : VR_FATE_UNSENT;
+    }
+}
+
+/* What no server before 8.0 of libcurl gets to say: that it takes no request as large as this. */
+static void explain(const vr_channel *channel, vr_exchange *exchange, CURLcode code)
+{
+    enum { SUSPICIOUS = 60 << 20 };
+    const char *text = channel->error[0] ? channel->error : curl_easy_strerror(code);
+    if (exchange->fate == VR_FATE_REFUSED)
+        snprintf(exchange->reason, sizeof exchange->reason,
+                 "the reply is larger than the %zu bytes allowed", exchange->reply_max);
+    else if (code == CURLE_HTTP2_STREAM && exchange->request->size > SUSPICIOUS)
+        snprintf(exchange->reason, sizeof exchange->reason,
+                 "the server refused a request of %zu bytes; its limit is proxy.grpc.serverMaxRecvSize "
+                 "(64 MiB by default); set a smaller batch_bytes",
+                 exchange->request->size);
+    else
+        vr_one_line(exchange->reason, sizeof exchange->reason, text, strlen(text));
+}
+
+static void take_reply(vr_channel *channel, vr_exchange *exchange)
+{
+    long version = 0;
+    curl_easy_getinfo(channel->easy, CURLINFO_HTTP_VERSION, &version);
+    const char *wrong = vr_grpc_check(&channel->head, channel->body, channel->received, &exchange->grpc);
+    if (!wrong && version != CURL_HTTP_VERSION_2)
+        wrong = "what answers there is not a gRPC server";
+    exchange->fate = wrong ? VR_FATE_HOPELESS : VR_FATE_REPLIED;
+    snprintf(exchange->reason, sizeof exchange->reason, "%s", wrong ? wrong : channel->head.message);
+    if (wrong || exchange->grpc != VR_GRPC_OK)
+        return;
+    exchange->reply = channel->body;
+    exchange->reply_size = channel->received;
+    channel->body = NULL;
+}
+
+static void run(vr_channel *channel, vr_exchange *exchange, struct curl_slist *lines)
+{
+    char url[sizeof channel->target->url + SERVICE_ROOM];
+    CURL *easy = channel->easy;
+    snprintf(url, sizeof url, "%s%s%s", channel->target->url, service, exchange->rpc);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lines);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)exchange->request->data);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->request->size);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)exchange->connect_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(exchange->timeout_ms + GRACE_MS));
+    CURLcode code = perform(channel);
+    channel->connected = code == CURLE_OK;
+    if (code == CURLE_OK) {
+        take_reply(channel, exchange);
+        return;
+    }
+    exchange->fate = fate_of(channel, code);
+    explain(channel, exchange, code);
+}
+
+void vr_channel_call(vr_channel *channel, vr_exchange *exchange)
+{
+    channel->exchange = exchange;
+    exchange->fate = VR_FATE_NO_MEMORY;
+    exchange->grpc = VR_GRPC_OK;
+    exchange->reason[0] = '\0';
+    exchange->reply = NULL;
+    exchange->reply_size = 0;
+    struct curl_slist *lines = header_lines(channel->target, exchange->timeout_ms);
+    if (lines)
+        run(channel, exchange, lines);
+    curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(lines);
+    vr_free(channel->body);
+    channel->body = NULL;
+    channel->received = channel->room = 0;
+    channel->exchange = NULL;
+}
