@@ -115,27 +115,61 @@ static int take_operand(cli_args *args, const char *word)
     return 0;
 }
 
-/* Those in brackets are there only if all others are. */
-static int check_operands(cli_args *args)
+/* Takes the backend off the operands. Where it may be left out, a single operand is a file, unless it is a
+ * backend that has none. */
+static int take_backend(cli_args *args)
 {
-    char name[CLI_TEXT];
-    size_t required = 0;
-    for (size_t i = 0; cli_word(args->command->operands, i, name); i++)
-        if (name[0] != '[' && required++ == args->operand_count)
-            return cli_fail_usage(COMMAND(args), "%s takes %s; %s is missing", COMMAND(args),
-                                  args->command->operands, name);
-    for (size_t i = 0; cli_word(args->command->needs, i, name); i++)
-        if (name[0] == '-' && !args->given[find_own(args->command, name + 1, true)])
-            return cli_fail_usage(COMMAND(args), "%s is missing", args->command->needs);
+    const char *first = args->operand_count > 0 ? args->operands[0] : "";
     if (!args->command->opens_backend)
         return 0;
-    if (args->operand_count == required && args->command->operands[0] == '[') {
+    if (args->command->operands[0] == '[' && args->operand_count < 2 && !cli_is_remote(first)) {
         args->backend = CLI_DEFAULT_BACKEND;
         return 0;
     }
-    args->backend = args->operands[0];
+    if (args->operand_count == 0)
+        return cli_fail_usage(COMMAND(args), "%s takes %s; BACKEND is missing", COMMAND(args),
+                              args->command->operands);
+    args->backend = first;
     args->operand_count--;
     memmove(args->operands, args->operands + 1, args->operand_count * sizeof args->operands[0]);
+    return 0;
+}
+
+/* What is on a server is named by an option, and needs no file. */
+static int check_remote(const cli_args *args)
+{
+    for (size_t i = 0; i < args->option_count; i++)
+        if (strcmp(args->options[i].key, "collection") == 0)
+            return args->given[CLI_OUTPUT]
+                       ? cli_fail_usage(COMMAND(args),
+                                        "%s keeps its indexes on a server; leave --output out",
+                                        args->backend)
+                       : 0;
+    return cli_fail_usage(COMMAND(args), "--collection NAME is missing: which one of %s is meant?",
+                          args->backend);
+}
+
+/* Those in brackets may be left out. */
+static int check_operands(cli_args *args)
+{
+    char name[CLI_TEXT];
+    size_t wanted = 0;
+    const char *operands = args->command->operands;
+    int failed = take_backend(args);
+    if (failed)
+        return failed;
+    bool remote = args->backend && cli_is_remote(args->backend);
+    for (size_t i = args->backend ? 1 : 0; cli_word(operands, i, name); i++)
+        if (!(remote && strcmp(name, "INDEX") == 0) && name[0] != '[' && wanted++ == args->operand_count)
+            return cli_fail_usage(COMMAND(args), "%s takes %s; %s is missing", COMMAND(args), operands,
+                                  name);
+    if (remote && args->operand_count > wanted)
+        return cli_fail_usage(COMMAND(args), "%s is one too many: %s names an index by --collection",
+                              args->operands[wanted], args->backend);
+    if (remote)
+        return check_remote(args);
+    if (cli_word(args->command->needs, 0, name) && !args->given[find_own(args->command, name + 1, true)])
+        return cli_fail_usage(COMMAND(args), "%s is missing", args->command->needs);
     return 0;
 }
 

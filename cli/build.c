@@ -4,20 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_fact(const vrec_indexer *indexer, const char *wanted)
+static void print_fact(const vrec_indexer *indexer, const char *before, const char *wanted)
 {
     const char *key, *value;
     for (size_t i = 0; vrec_info(indexer, i, &key, &value); i++)
         if (strcmp(key, wanted) == 0)
-            printf(" %s", value);
+            printf("%s%s", before, value);
 }
 
 static void print_summary(const vrec_indexer *indexer, const char *path, double seconds)
 {
-    printf("%s:", path);
-    print_fact(indexer, "backend");
-    print_fact(indexer, "index_type"); /* which not every backend has */
-    print_fact(indexer, "metric");
+    if (path)
+        printf("%s", path);
+    else
+        print_fact(indexer, "", "collection");
+    putchar(':');
+    print_fact(indexer, " ", "backend");
+    print_fact(indexer, " ", "index_type"); /* which not every backend has */
+    print_fact(indexer, " ", "metric");
     printf(", %zu x %zu, %.2f s\n", vrec_rows(indexer), vrec_dim(indexer), seconds);
 }
 
@@ -41,7 +45,7 @@ static int build(const cli_args *args, const vrec_builder *builder)
     const char *items = args->operands[0], *output = args->values[CLI_OUTPUT][0];
     cli_progress_start(&progress, args, false);
     vrec_status status = index_items(builder, items, &progress, &indexer, &err);
-    if (status == VREC_OK)
+    if (status == VREC_OK && output)
         status = vrec_save(indexer, output, &progress.report, &err);
     cli_progress_end(&progress);
     if (status == VREC_OK && !args->given[CLI_QUIET])
@@ -56,7 +60,8 @@ int cli_build(const cli_args *args)
     int failed = cli_make_builder(args, &builder);
     if (failed)
         return failed;
-    failed = cli_check_output(args, args->values[CLI_OUTPUT][0], args->operands, args->operand_count);
+    if (args->values[CLI_OUTPUT][0]) /* an index on a server needs none */
+        failed = cli_check_output(args, args->values[CLI_OUTPUT][0], args->operands, args->operand_count);
     if (!failed)
         failed = build(args, builder);
     vrec_builder_free(builder);

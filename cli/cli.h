@@ -27,6 +27,7 @@ typedef enum cli_flag_id {
     CLI_IDS,
     CLI_DISTANCES,
     CLI_EXCLUDE,
+    CLI_YES,
     CLI_JSON,
     CLI_QUIET,
     CLI_HELP,
@@ -48,7 +49,7 @@ typedef struct cli_command {
     const char *name;
     const char *summary;
     const char *operands; /* "BACKEND INDEX QUERIES"; those in brackets may be left out */
-    const char *needs;    /* flags that must be given, as the usage line shows them; "" if none */
+    const char *needs;    /* the flag that must be given if INDEX is a file, as the usage line shows it */
     unsigned flags;       /* bit i: it takes flag i */
     bool opens_backend;   /* the first operand is a backend, and its options are flags too */
     const char *details;
@@ -104,7 +105,7 @@ size_t cli_word_count(const char *list);
 const vrec_option *cli_find_option(const char *backend, const char *key);
 const vrec_option *cli_find_any_option(const char *key);
 
-/* What stands for the value of an option in its usage: "N". */
+/* What stands for the value of an option in its usage: "N", "NAME", "TEXT". */
 const char *cli_option_value(const vrec_option *option);
 
 /* The flag that is spelled most like key: one of the command's own, or a backend's option. NULL if none
@@ -157,6 +158,32 @@ void cli_progress_part(cli_progress *progress, size_t first, size_t count, size_
 void cli_progress_end(cli_progress *progress); /* takes the bar off the screen */
 double cli_progress_seconds(const cli_progress *progress);
 
+/* ---- Indexes on a server (server.c) ---- */
+
+/* Whether the backend's indexes are on a server: its option "collection" names one, where others have the
+ * operand INDEX, and there is no file to write. */
+bool cli_is_remote(const char *backend);
+
+/* Opens the index: the file at path, or what the options name on a server. 0, or the exit code after an
+ * error. */
+int cli_open_index(const cli_args *args, const char *path, cli_progress *progress, vrec_indexer **out);
+
+/* ---- Lists of integers (list.c) ---- */
+
+typedef struct cli_list {
+    vrec_data *file;
+    const char *data;
+    size_t count;
+    ptrdiff_t stride;
+    bool wide; /* int64, else int32 */
+} cli_list;
+
+/* user: what needs it, for messages. 0, or the exit code after an error; cli_list_close() is due either
+ * way. */
+int cli_list_open(const char *path, const char *user, cli_list *out);
+void cli_list_close(cli_list *list);
+int64_t cli_list_at(const cli_list *list, size_t i);
+
 /* ---- Results (results.c) and exclusions (exclude.c) of a query that runs in blocks ---- */
 
 typedef struct cli_results {
@@ -183,8 +210,8 @@ void cli_print_json(const cli_results *results, size_t first, size_t count);
 int cli_results_save(const cli_results *results, const char *ids, const char *distances);
 
 typedef struct cli_exclusions {
-    vrec_data *offsets_file, *ids_file; /* NULL: nothing is excluded */
-    int64_t *offsets, *ids;             /* of one block */
+    cli_list all_offsets, all_ids; /* without files: nothing is excluded */
+    int64_t *offsets, *ids;        /* of one block */
     size_t offsets_room, ids_room;
 } cli_exclusions;
 
@@ -202,6 +229,10 @@ int cli_exclusions_block(cli_exclusions *exclusions, size_t first, size_t count,
 int cli_build(const cli_args *args);
 int cli_query(const cli_args *args);
 int cli_info(const cli_args *args);
+int cli_verify(const cli_args *args);
+int cli_upsert(const cli_args *args);
+int cli_delete(const cli_args *args);
+int cli_drop(const cli_args *args);
 int cli_version(const cli_args *args);
 int cli_help(const cli_args *args);
 int cli_man(const cli_args *args);

@@ -11,6 +11,7 @@ const cli_flag cli_flags[CLI_FLAGS] = {
     [CLI_IDS] = { "ids", 0, "FILE", "write the ids (queries x K, int64) to FILE" },
     [CLI_DISTANCES] = { "distances", 0, "FILE", "write the distances (queries x K, float32) to FILE" },
     [CLI_EXCLUDE] = { "exclude", 0, "OFFSETS IDS", "items that each query must not get; two files" },
+    [CLI_YES] = { "yes", 0, "", "yes, delete it" },
     [CLI_JSON] = { "json", 0, "", "print JSON" },
     [CLI_QUIET] = { "quiet", 'q', "", "no progress bar, no summary" },
     [CLI_HELP] = { "help", 'h', "", "print the help of the command" },
@@ -27,8 +28,11 @@ const cli_command cli_commands[] = {
       .opens_backend = true,
       .details =
           "Row i of the file ITEMS becomes item id i. INDEX appears when it is complete; until then,\n"
-          "and after a failure or Ctrl-C, an older INDEX is left as it was.",
-      .examples = "vrec build faiss --metric IP items.npy -o items.index",
+          "and after a failure or Ctrl-C, an older INDEX is left as it was.\n"
+          "\n"
+          "With milvus, --collection takes the place of -o; a collection that exists is refused.",
+      .examples = "vrec build faiss --metric IP items.npy -o items.index\n"
+                  "vrec build milvus --collection films --index_type HNSW items.npy",
       .run = cli_build },
     { .name = "query",
       .summary = "find the nearest items for each query",
@@ -50,7 +54,8 @@ const cli_command cli_commands[] = {
           "OFFSETS[i] up to before OFFSETS[i + 1] of IDS, in ascending order. Both files hold integers.",
       .examples = "vrec query faiss items.index users.npy -k 10\n"
                   "vrec query faiss items.index users.npy --ids ids.npy --distances distances.npy\n"
-                  "vrec query faiss items.index users.npy --exclude seen_offsets.npy seen_ids.npy --json",
+                  "vrec query faiss items.index users.npy --exclude seen_offsets.npy seen_ids.npy --json\n"
+                  "vrec query milvus --collection films users.npy",
       .run = cli_query },
     { .name = "info",
       .summary = "say what an index file holds",
@@ -59,8 +64,47 @@ const cli_command cli_commands[] = {
       .flags = BIT(CLI_JSON) | BIT(CLI_QUIET) | BIT(CLI_HELP),
       .opens_backend = true,
       .details = "BACKEND is " CLI_DEFAULT_BACKEND " if it is left out.",
-      .examples = "vrec info items.index",
+      .examples = "vrec info items.index\n"
+                  "vrec info milvus --collection films",
       .run = cli_info },
+    { .name = "verify",
+      .summary = "check all of an index file",
+      .operands = "BACKEND INDEX",
+      .needs = "",
+      .flags = BIT(CLI_QUIET) | BIT(CLI_HELP),
+      .opens_backend = true,
+      .details = "Reads the whole file. An annoy file, which is mapped when it is opened, is otherwise\n"
+                 "checked bit by bit, where queries come; and it needs --d and --metric.",
+      .examples = "vrec verify faiss items.index",
+      .run = cli_verify },
+    { .name = "upsert",
+      .summary = "add items to an index on a server, or replace them",
+      .operands = "BACKEND IDS ITEMS",
+      .needs = "",
+      .flags = BIT(CLI_QUIET) | BIT(CLI_HELP),
+      .opens_backend = true,
+      .details =
+          "Row i of the file ITEMS gets the id that is number i of the file IDS, a list of integers.",
+      .examples = "vrec upsert milvus --collection films ids.npy items.npy",
+      .run = cli_upsert },
+    { .name = "delete",
+      .summary = "take items out of an index on a server",
+      .operands = "BACKEND IDS",
+      .needs = "",
+      .flags = BIT(CLI_QUIET) | BIT(CLI_HELP),
+      .opens_backend = true,
+      .details = "IDS is a file of integers. An id that isn't there is no error.",
+      .examples = "vrec delete milvus --collection films ids.npy",
+      .run = cli_delete },
+    { .name = "drop",
+      .summary = "delete an index from its server, with all items",
+      .operands = "BACKEND",
+      .needs = "",
+      .flags = BIT(CLI_YES) | BIT(CLI_QUIET) | BIT(CLI_HELP),
+      .opens_backend = true,
+      .details = "There is no way back, which is why it asks for --yes.",
+      .examples = "vrec drop milvus --collection films --yes",
+      .run = cli_drop },
     { .name = "version",
       .summary = "print the version and the CPU instruction set in use",
       .operands = "",
@@ -104,7 +148,8 @@ const cli_topic cli_topics[] = {
       "After any command, --help explains it." },
     { "Files",
       "ITEMS, QUERIES and other arrays are .npy, .fvecs, .bvecs, .ivecs, .fbin, .u8bin, .i8bin or\n"
-      ".ibin, as the name's ending says. INDEX is a file in the backend's own format." },
+      ".ibin, as the name's ending says. INDEX is a file in the backend's own format; milvus, whose\n"
+      "indexes are on a server, has --collection NAME instead." },
     { "Exit status",
       "0: done. 1: it failed. 2: the command line makes no sense. 128 + N: signal N stopped it." },
     { "Environment",

@@ -97,7 +97,7 @@ void cli_print_help(const cli_command *command)
 static void print_backend(size_t b)
 {
     const char *backend = vrec_backend_name(b);
-    printf("%s: %s\n\nOptions, each a flag of vrec build, query and info:\n", backend,
+    printf("%s: %s\n\nOptions, each a flag of the commands that take a BACKEND:\n", backend,
            vrec_backend_summary(b));
     print_options(backend);
 }

@@ -1,4 +1,4 @@
-/* vrec info, vrec version. SPDX-License-Identifier: Apache-2.0 */
+/* vrec info, vrec verify, vrec version. SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
 #include <stdio.h>
@@ -64,23 +64,35 @@ static void print_json(const vrec_indexer *indexer)
 
 int cli_info(const cli_args *args)
 {
-    vrec_builder *builder;
     vrec_indexer *indexer;
     cli_progress progress;
-    vrec_error err;
-    int failed = cli_make_builder(args, &builder);
+    cli_progress_start(&progress, args, false);
+    int failed = cli_open_index(args, args->operands[0], &progress, &indexer);
     if (failed)
         return failed;
-    cli_progress_start(&progress, args, false);
-    vrec_status status = vrec_from_index_file(builder, args->operands[0], &progress.report, &indexer, &err);
-    cli_progress_end(&progress);
-    vrec_builder_free(builder);
-    if (status != VREC_OK)
-        return cli_fail_library(&err);
     if (args->given[CLI_JSON])
         print_json(indexer);
     else
         print_text(indexer);
     vrec_indexer_free(indexer);
+    return 0;
+}
+
+int cli_verify(const cli_args *args)
+{
+    vrec_builder *builder;
+    vrec_error err;
+    cli_progress progress;
+    int failed = cli_make_builder(args, &builder);
+    if (failed)
+        return failed;
+    cli_progress_start(&progress, args, false);
+    vrec_status status = vrec_verify(builder, args->operands[0], &progress.report, &err);
+    cli_progress_end(&progress);
+    vrec_builder_free(builder);
+    if (status != VREC_OK)
+        return cli_fail_library(&err);
+    if (!args->given[CLI_QUIET])
+        printf("%s: sound, %.2f s\n", args->operands[0], cli_progress_seconds(&progress));
     return 0;
 }

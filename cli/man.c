@@ -115,7 +115,7 @@ int cli_man(const cli_args *args)
     puts(".fi\n.SH COMMANDS");
     for (size_t i = 0; i < cli_command_count; i++)
         print_command(&cli_commands[i]);
-    puts(".SH BACKENDS\nTheir options are flags of \\fBvrec build\\fR, \\fBquery\\fR and \\fBinfo\\fR.");
+    puts(".SH BACKENDS\nTheir options are flags of the commands that take a BACKEND.");
     for (size_t b = 0; vrec_backend_name(b); b++)
         print_backend(b);
     for (size_t i = 0; i < cli_topic_count; i++) {

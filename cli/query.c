@@ -37,10 +37,16 @@ static int parse_top_k(const cli_args *args, size_t *out)
     return 0;
 }
 
+/* The last operand: an index on a server isn't among them. */
+static const char *queries_path(const cli_args *args)
+{
+    return args->operands[args->operand_count - 1];
+}
+
 static int check_outputs(const cli_args *args)
 {
     const char *outputs[] = { args->values[CLI_IDS][0], args->values[CLI_DISTANCES][0] };
-    const char *inputs[] = { args->operands[0], args->operands[1], args->values[CLI_EXCLUDE][0],
+    const char *inputs[] = { args->operands[0], queries_path(args), args->values[CLI_EXCLUDE][0],
                              args->values[CLI_EXCLUDE][1] };
     size_t input_count = args->given[CLI_EXCLUDE] ? 4 : 2;
     for (size_t i = 0; i < 2; i++) {
@@ -115,7 +121,7 @@ static int open_queries(session *s, size_t top_k)
 {
     vrec_error err;
     const cli_args *args = s->args;
-    if (vrec_data_open(args->operands[1], &s->queries, &err) != VREC_OK)
+    if (vrec_data_open(queries_path(args), &s->queries, &err) != VREC_OK)
         return cli_fail_library(&err);
     size_t queries = vrec_data_matrix(s->queries)->rows;
     int failed = 0;
@@ -123,20 +129,6 @@ static int open_queries(session *s, size_t top_k)
         failed = cli_exclusions_open(&s->exclusions, args->values[CLI_EXCLUDE][0],
                                      args->values[CLI_EXCLUDE][1], queries);
     return failed ? failed : cli_results_create(&s->results, queries, top_k, to_files(args));
-}
-
-static int open_index(session *s)
-{
-    vrec_builder *builder;
-    vrec_error err;
-    int failed = cli_make_builder(s->args, &builder);
-    if (failed)
-        return failed;
-    vrec_status status =
-        vrec_from_index_file(builder, s->args->operands[0], &s->progress.report, &s->indexer, &err);
-    vrec_builder_free(builder);
-    cli_progress_end(&s->progress);
-    return status == VREC_OK ? 0 : cli_fail_library(&err);
 }
 
 int cli_query(const cli_args *args)
@@ -151,7 +143,7 @@ int cli_query(const cli_args *args)
     cli_progress_start(&s.progress, args, to_stdout(args));
     failed = open_queries(&s, top_k);
     if (!failed)
-        failed = open_index(&s);
+        failed = cli_open_index(args, args->operands[0], &s.progress, &s.indexer);
     if (!failed)
         failed = run_blocks(&s);
     if (!failed)

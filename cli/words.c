@@ -63,7 +63,9 @@ const vrec_option *cli_find_any_option(const char *key)
 
 const char *cli_option_value(const vrec_option *option)
 {
-    return strcmp(option->type, "choice") == 0 ? "NAME" : "N";
+    if (strcmp(option->type, "choice") == 0)
+        return "NAME";
+    return strcmp(option->type, "int") == 0 || strcmp(option->type, "uint") == 0 ? "N" : "TEXT";
 }
 
 /* ---- The nearest ---- */
