@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import faiss
+from annoy import AnnoyIndex
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "interop"))
 import vreclib  # noqa: E402 (the one binding that there is)
@@ -20,8 +21,8 @@ class Vrec:
         return cls(vreclib.Builder("faiss", index_type="Flat", metric=metric).from_embeddings(items))
 
     @classmethod
-    def open(cls, path, threads):
-        return cls(vreclib.Builder("faiss", threads=threads).from_index_file(path))
+    def open(cls, path, threads, metric, dim):
+        return cls(vreclib.Builder("faiss", threads=threads, metric=metric).from_index_file(path))
 
     def search(self, queries, top_k, threads):
         return self.index.query(queries, top_k, threads)[0]
@@ -41,7 +42,7 @@ class Faiss:
         return cls(index)
 
     @classmethod
-    def open(cls, path, threads):
+    def open(cls, path, threads, metric, dim):
         faiss.omp_set_num_threads(threads)
         return cls(faiss.read_index(str(path)))
 
@@ -50,4 +51,50 @@ class Faiss:
         return self.index.search(queries, top_k)[1]
 
 
-ENGINES = {engine.name: engine for engine in (Vrec, Faiss)}
+class Forest:
+    """vrec's backend annoy."""
+
+    def __init__(self, index):
+        self.index = index
+
+    @classmethod
+    def build(cls, items, metric, trees, threads=-1, stream="per_tree"):
+        return cls(vreclib.Builder("annoy", metric=metric, n_trees=trees, threads=threads,
+                                   stream=stream).from_embeddings(items))
+
+    @classmethod
+    def open(cls, path, threads, metric, dim):
+        return cls(vreclib.Builder("annoy", metric=metric, d=dim).from_index_file(path))
+
+    def search(self, queries, top_k, threads, searchk=-1):
+        return self.index.query(queries, top_k, threads, searchk=searchk)[0]
+
+
+class Annoy:
+    def __init__(self, index):
+        self.index = index
+
+    @classmethod
+    def of(cls, items, metric):
+        """Not built yet."""
+        index = AnnoyIndex(items.shape[1], metric)
+        for i, item in enumerate(items):
+            index.add_item(i, item)
+        return cls(index)
+
+    def rebuild(self, trees, threads):
+        self.index.unbuild()
+        self.index.build(trees, n_jobs=threads)
+
+    @classmethod
+    def open(cls, path, threads, metric, dim):
+        index = AnnoyIndex(dim, metric)
+        index.load(str(path))
+        return cls(index)
+
+    def search(self, queries, top_k, threads, searchk=-1):
+        """One by one on one thread, as there is no other way."""
+        return [self.index.get_nns_by_vector(query, top_k, searchk) for query in queries.tolist()]
+
+
+ENGINES = {"vrec": Vrec, "faiss": Faiss, "forest": Forest, "annoy": Annoy}

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import faiss
@@ -23,6 +24,7 @@ def describe(folder):
         "gbytes": gbytes,
         "vrec": vreclib.version(),
         "vrec_cpu": vreclib.cpu(),
+        "annoy": version("annoy"),
         "faiss": faiss.__version__,
         "faiss_cpu": faiss.SIMDConfig.get_level_name(),
         "faiss_blas": f"{blas.get('internal_api')} {blas.get('version')} {blas.get('architecture')}",
@@ -50,5 +52,5 @@ def cpu_model():
 def text(m):
     return (f"{m['cpu']}, {m['cores']} cores, load {m['load']:.1f}; one core: {m['gflops']:.0f} GFLOP/s f32, "
             f"reads {m['gbytes']:.1f} GB/s\n"
-            f"vrec {m['vrec']} ({m['vrec_cpu']}) against faiss-cpu {m['faiss']} ({m['faiss_cpu']}; "
+            f"vrec {m['vrec']} ({m['vrec_cpu']}) against annoy {m['annoy']} and faiss-cpu {m['faiss']} ({m['faiss_cpu']}; "
             f"BLAS: {m['faiss_blas']})")

@@ -19,33 +19,40 @@ COLUMNS = [
 
 
 def measure(data, args, machine):
-    index, query = args.folder / "opening.index", args.folder / "opening.npy"
+    index = args.folder / "opening.index"
     Vrec.build(data.items, args.metric).index.save(index)
-    np.save(query, data.queries[:1])
     for threads in args.threads:
-        taken = {name: [] for name in ENGINES}
-        for _ in range(1 + ROUNDS):  # the first warms the page cache
-            for name in ENGINES:
-                taken[name].append(in_new_process(name, index, query, threads))
-        vrec, faiss = taken["vrec"][1:], taken["faiss"][1:]
-        yield {"data": data.name, "threads": threads, "vrec_ms": 1e3 * min(vrec), "faiss_ms": 1e3 * min(faiss),
-               **ratios(faiss, vrec), "rounds": ROUNDS, "vrec_seconds": vrec, "faiss_seconds": faiss}
+        yield {"data": data.name, "threads": threads,
+               **compare(("vrec", "faiss"), index, data, args.metric, threads)}
     index.unlink()
+
+
+def compare(names, index, data, metric, threads):
+    """Two of the engines, vrec's first."""
+    query = index.with_suffix(".npy")
+    np.save(query, data.queries[:1])
+    taken = {name: [] for name in names}
+    for _ in range(1 + ROUNDS):  # the first warms the page cache
+        for name in names:
+            taken[name].append(in_new_process(name, index, query, metric, threads))
     query.unlink()
+    vrec, other = (times[1:] for times in taken.values())
+    return {"vrec_ms": 1e3 * min(vrec), f"{names[1]}_ms": 1e3 * min(other), **ratios(other, vrec), "rounds": ROUNDS,
+            "vrec_seconds": vrec, f"{names[1]}_seconds": other}
 
 
-def in_new_process(name, index, query, threads):
-    child = subprocess.run([sys.executable, Path(__file__), name, index, query, str(threads)], check=True,
+def in_new_process(name, index, query, metric, threads):
+    child = subprocess.run([sys.executable, Path(__file__), name, index, query, metric, str(threads)], check=True,
                            stdout=subprocess.PIPE, text=True)
     return float(child.stdout)
 
 
-def first_answer(name, index, query, threads):
+def first_answer(name, index, query, metric, threads):
     vectors = np.load(query)
     start = time.perf_counter()
-    ENGINES[name].open(index, threads).search(vectors, 10, threads)
+    ENGINES[name].open(index, threads, metric, vectors.shape[1]).search(vectors, 10, threads)
     return time.perf_counter() - start
 
 
 if __name__ == "__main__":
-    print(first_answer(*sys.argv[1:4], int(sys.argv[4])))
+    print(first_answer(*sys.argv[1:5], int(sys.argv[5])))

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Times vrec and faiss-cpu in turn, on the same data. README.md says what the columns mean.
+"""Times vrec and faiss-cpu or annoy in turn, on the same data. README.md says what the columns mean.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 import argparse
+import functools
 import importlib
 import json
 import os
@@ -12,11 +13,16 @@ import shlex
 import sys
 from pathlib import Path
 
-BENCHES = {  # each a module with its COLUMNS, and measure() that yields its rows
-    "flat": ("flat", "exact search, queries per second"),
-    "threads": ("threads", "exact search on all cores, against one"),
-    "open": ("opening", "from opening an index file to the first answer"),
-    "build-memory": ("memory", "private memory of `vrec build` at its peak"),
+BOTH, WORDS = ["clusters:1000000x128", "words"], ["words"]
+BENCHES = {  # each a module with its COLUMNS, and measure() that yields its rows; and the data, unless told
+    "flat": ("flat", "exact search, queries per second", BOTH),
+    "threads": ("threads", "exact search on all cores, against one", BOTH),
+    "open": ("opening", "from opening an index file to the first answer", BOTH),
+    "build-memory": ("memory", "private memory of `vrec build` at its peak", BOTH),
+    "annoy": ("forest_queries", "forests, queries per second on the same file, one thread", WORDS),
+    "annoy-build": ("forest_builds", "building forests", WORDS),
+    "annoy-open": ("forest_opening", "from opening a forest's file to the first answer", WORDS),
+    "annoy-threads": ("forest_threads", "forests on all cores, against one", WORDS),
 }
 
 
@@ -30,13 +36,14 @@ def main():
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description="Time vrec and faiss-cpu in turn, on the same data.")
+    parser = argparse.ArgumentParser(description="Time vrec and faiss-cpu or annoy in turn, on the same data.")
     parser.add_argument("bench", choices=[*BENCHES, "all"])
-    parser.add_argument("--data", nargs="+", default=["clusters:1000000x128", "words"],
-                        help="clusters:NxD, words, or a file of vectors (default: %(default)s)")
-    parser.add_argument("--metric", choices=["L2", "IP"], default="L2")
+    parser.add_argument("--data", nargs="+",
+                        help="clusters:NxD, words, or a file of vectors (default: clusters:1000000x128 and words; "
+                             "words alone for forests)")
+    parser.add_argument("--metric", choices=["L2", "IP"], default="L2", help="of exact search (default: L2)")
     parser.add_argument("--queries", type=int, default=1000, help="how many there are (default: %(default)s)")
-    parser.add_argument("--k", nargs="+", type=int, default=[10, 100])
+    parser.add_argument("--k", nargs="+", type=int, default=[10, 100], help="of exact search")
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 16, 100, 1000])
     parser.add_argument("--threads", nargs="+", type=int, default=[1], help="of flat and open (default: 1)")
     parser.add_argument("--tier", choices=["avx2", "avx512", "neon"],
@@ -69,9 +76,10 @@ def run(args):
         sys.exit(f"run.py: this machine has no {args.tier}; vrec uses {where['vrec_cpu']}")
     print(machine.text(where), flush=True)
     report = {"machine": where, "command": shlex.join(sys.argv), "results": {}}
-    vectors = [data.load(name, args.queries, args.folder) for name in args.data]
+    load = functools.cache(lambda name: data.load(name, args.queries, args.folder))
     for bench in BENCHES if args.bench == "all" else [args.bench]:
-        module, title = BENCHES[bench]
+        module, title, names = BENCHES[bench]
+        vectors = [load(name) for name in args.data or names]
         report["results"][bench] = run_bench(importlib.import_module(module), title, vectors, args, where)
     print(f"\nload at the end: {os.getloadavg()[0]:.1f}")
     return report

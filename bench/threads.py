@@ -14,13 +14,16 @@ COLUMNS = [
 
 def measure(data, args, machine):
     queries = data.queries[:max(args.batch)]
-    cores = len(os.sched_getaffinity(0))
     for engine in (Vrec, Faiss):
         built = engine.build(data.items, args.metric)
         for top_k in args.k:
-            one, all_cores = in_turn([lambda _, t=t: built.search(queries, top_k, t) for t in (1, cores)],
-                                     args.seconds)
-            yield {"data": data.name, "engine": engine.name, "k": top_k, "batch": len(queries),
-                   "threads": cores, "one_qps": len(queries) / min(one),
-                   "qps": len(queries) / min(all_cores), **ratios(one, all_cores), "rounds": len(one),
-                   "one_seconds": one, "all_seconds": all_cores}
+            yield {"data": data.name, "engine": engine.name, "k": top_k,
+                   **compare(lambda threads: built.search(queries, top_k, threads), len(queries), args.seconds)}
+
+
+def compare(search, batch, seconds):
+    """search(threads) answers a batch of queries."""
+    cores = len(os.sched_getaffinity(0))
+    one, all_cores = in_turn([lambda _: search(1), lambda _: search(cores)], seconds)
+    return {"batch": batch, "threads": cores, "one_qps": batch / min(one), "qps": batch / min(all_cores),
+            **ratios(one, all_cores), "rounds": len(one), "one_seconds": one, "all_seconds": all_cores}

@@ -83,6 +83,9 @@ int cli_verify(const cli_args *args)
     vrec_builder *builder;
     vrec_error err;
     cli_progress progress;
+    if (cli_is_remote(args->backend))
+        return cli_fail_usage(args->command->name, "%s keeps its indexes on a server; there is no file",
+                              args->backend);
     int failed = cli_make_builder(args, &builder);
     if (failed)
         return failed;
