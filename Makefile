@@ -24,6 +24,7 @@ test:
 
 # vrec against faiss-cpu, in turn, on the same data; minutes.
 bench: all
+	@scripts/need g++ python3-dev
 	@command -v npm >/dev/null || scripts/need npm
 	@scripts/venv $(BUILD)/bench-venv bench/requirements.txt
 	@VREC_LIB=$(RELEASE)/src/libvrec.so VREC_BIN=$(RELEASE)/cli/vrec $(BUILD)/bench-venv/bin/python bench/run.py all

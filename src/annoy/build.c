@@ -10,13 +10,16 @@
 #include "base/memory.h"
 #include "base/threads.h"
 
+enum { PORTION = 4096 /* items that a thread takes at a time */ };
+
 typedef struct build {
     const vr_annoy_plan *plan;
     vr_annoy_items items;
     vr_annoy_tree *trees;
     size_t tree_count; /* at the most */
+    uint8_t *image;    /* the file's bytes */
     const vrec_progress *progress;
-    atomic_size_t next;      /* the first tree that nobody has taken */
+    atomic_size_t next;      /* the first tree, or item, that nobody has taken */
     atomic_size_t finished;  /* nodes of finished trees */
     _Atomic uint64_t placed; /* items in leaves */
     atomic_bool stopped;
@@ -25,7 +28,31 @@ typedef struct build {
     vrec_error error;
 } build;
 
+/* Does work with as many threads as the plan has; it takes its portions from b->next. */
+static void in_parallel(build *b, void (*work)(void *context, size_t worker))
+{
+    atomic_store(&b->next, 0);
+    vr_parallel(b->plan->threads, work, b);
+}
+
+/* The next portion of the items; false if there is none. */
+static bool take_items(build *b, uint32_t *first, uint32_t *count)
+{
+    size_t next = atomic_fetch_add(&b->next, PORTION);
+    *first = (uint32_t)vr_min(next, b->items.count);
+    *count = (uint32_t)vr_min(PORTION, b->items.count - *first);
+    return *count > 0;
+}
+
 /* ---- Items ---- */
+
+static void measure_items(void *context, size_t worker)
+{
+    build *b = context;
+    (void)worker;
+    for (uint32_t first, count; take_items(b, &first, &count);)
+        vr_annoy_measure(&b->items, first, count);
+}
 
 static vrec_status prepare(build *b, const vrec_matrix *rows, vrec_error *err)
 {
@@ -48,9 +75,11 @@ static vrec_status prepare(build *b, const vrec_matrix *rows, vrec_error *err)
         (layout->metric == VR_ANNOY_DOT && !items->factors))
         return vr_fail_memory(err, bytes, "the items");
     vrec_status status = vr_copy_items(rows, b->progress, items->rows, err);
-    if (status == VREC_OK)
-        vr_annoy_measure(items);
-    return status;
+    if (status != VREC_OK)
+        return status;
+    in_parallel(b, measure_items);
+    vr_annoy_measured(items);
+    return VREC_OK;
 }
 
 /* How many trees there can be. Where their number follows from their size: a tree over more items than a
@@ -179,11 +208,20 @@ static void put_item(const vr_annoy_items *items, uint32_t id, uint8_t *node)
     memcpy(node + layout->vector, items->rows + (size_t)id * layout->dim, layout->dim * sizeof(float));
 }
 
-/* Copies a tree to where its first node becomes node number base. */
-static void put_tree(const vr_annoy_items *items, const vr_annoy_tree *tree, uint32_t base, uint8_t *image)
+static void put_items(void *context, size_t worker)
+{
+    build *b = context;
+    (void)worker;
+    for (uint32_t first, count; take_items(b, &first, &count);)
+        for (uint32_t i = first; i < first + count; i++)
+            put_item(&b->items, i, b->image + i * b->plan->layout.size);
+}
+
+/* Copies a tree to where its base says. */
+static void put_tree(const vr_annoy_items *items, const vr_annoy_tree *tree, uint8_t *image)
 {
     const vr_annoy_layout *layout = &items->layout;
-    uint8_t *nodes = image + base * layout->size;
+    uint8_t *nodes = image + tree->base * layout->size;
     memcpy(nodes, tree->nodes, tree->count * layout->size);
     for (uint32_t i = 0; i < tree->count; i++) {
         uint8_t *node = nodes + i * layout->size;
@@ -192,49 +230,67 @@ static void put_tree(const vr_annoy_items *items, const vr_annoy_tree *tree, uin
         for (size_t at = layout->children; at < layout->children + 8; at += 4) {
             uint32_t child = (uint32_t)vr_node_int(node, at);
             if (child >= items->count)
-                vr_node_put_int(node, at, child - items->count + base);
+                vr_node_put_int(node, at, child - items->count + tree->base);
         }
     }
 }
 
+static void put_trees(void *context, size_t worker)
+{
+    build *b = context;
+    (void)worker;
+    for (size_t t; (t = atomic_fetch_add(&b->next, 1)) < b->tree_count;) {
+        put_tree(&b->items, &b->trees[t], b->image);
+        vr_free(b->trees[t].nodes);
+        b->trees[t].nodes = NULL;
+    }
+}
+
+/* How many nodes there are with trees and copies of their roots; gives every tree its place. */
+static uint64_t place_trees(build *b)
+{
+    uint64_t count = b->items.count;
+    for (size_t t = 0; t < b->tree_count; t++) {
+        b->trees[t].base = (uint32_t)count;
+        count += b->trees[t].count;
+    }
+    return count + b->tree_count;
+}
+
 /* Frees the items and trees as it copies them. */
-static vrec_status assemble(build *b, size_t trees, uint8_t **image, size_t *bytes, vrec_error *err)
+static vrec_status assemble(build *b, uint8_t **image, size_t *bytes, vrec_error *err)
 {
     size_t size = b->plan->layout.size;
-    uint64_t count = b->items.count + trees;
-    for (size_t t = 0; t < trees; t++)
-        count += b->trees[t].count;
+    uint64_t count = place_trees(b);
     if (count > INT32_MAX)
         return vr_fail(err, VREC_UNSUPPORTED, "annoy: the forest has %llu nodes; a file holds at most %d",
                        (unsigned long long)count, INT32_MAX);
-    *image = vr_mul((size_t)count, size, bytes) ? vr_alloc(*bytes, 1) : NULL;
-    if (!*image)
+    b->image = vr_mul((size_t)count, size, bytes) ? vr_alloc(*bytes, 1) : NULL;
+    if (!b->image)
         return vr_fail_memory(err, *bytes, "the forest");
-    for (uint32_t i = 0; i < b->items.count; i++)
-        put_item(&b->items, i, *image + i * size);
+    in_parallel(b, put_items);
     vr_free(b->items.rows);
     b->items.rows = NULL;
-    uint32_t base = b->items.count, root = (uint32_t)(count - trees);
-    for (size_t t = 0; t < trees; t++) {
-        vr_annoy_tree *tree = &b->trees[t];
-        put_tree(&b->items, tree, base, *image);
-        base += tree->count;
-        memcpy(*image + (root + t) * size, *image + (base - 1) * size, size);
-        vr_free(tree->nodes);
-        tree->nodes = NULL;
-    }
+    in_parallel(b, put_trees);
+    uint8_t *root = b->image + ((size_t)count - b->tree_count) * size;
+    for (size_t t = 0; t < b->tree_count; t++)
+        memcpy(root + t * size, b->image + (b->trees[t].base + b->trees[t].count - 1) * size, size);
+    *image = b->image;
     return VREC_OK;
 }
 
-/* How many trees to keep: more than enough may have been built at the same time. */
-static size_t trees_wanted(const build *b)
+/* Where their number follows from their size, more trees than enough may have been built at the same
+ * time: forgets those. */
+static void forget_spare_trees(build *b)
 {
-    size_t nodes = 0, t = 0;
+    size_t nodes = 0, wanted = 0;
     if (b->plan->trees >= 0)
-        return b->tree_count;
-    while (t < b->tree_count && nodes < b->items.count)
-        nodes += b->trees[t++].count;
-    return t;
+        return;
+    while (wanted < b->tree_count && nodes < b->items.count)
+        nodes += b->trees[wanted++].count;
+    for (size_t t = wanted; t < b->tree_count; t++)
+        vr_free(b->trees[t].nodes);
+    b->tree_count = wanted;
 }
 
 static vrec_status run(build *b, const vrec_matrix *rows, uint8_t **image, size_t *bytes, vrec_error *err)
@@ -246,11 +302,14 @@ static vrec_status run(build *b, const vrec_matrix *rows, uint8_t **image, size_
     b->trees = vr_alloc_zero(b->tree_count, sizeof *b->trees);
     if (!b->trees)
         return vr_fail_memory(err, b->tree_count * sizeof *b->trees, "the list of trees");
+    atomic_store(&b->next, 0);
     vr_parallel(b->plan->one_stream ? 1 : vr_min(b->plan->threads, b->tree_count), grow_trees, b);
     if (b->status == VREC_OK)
         report(b);
-    if (b->status == VREC_OK)
-        return assemble(b, trees_wanted(b), image, bytes, err);
+    if (b->status == VREC_OK) {
+        forget_spare_trees(b);
+        return assemble(b, image, bytes, err);
+    }
     if (err)
         *err = b->error;
     return b->status;

@@ -70,17 +70,22 @@ static void fetch(const vr_annoy_items *items, uint32_t id)
     vr_prefetch(row_of(items, id), items->layout.dim * sizeof(float));
 }
 
-void vr_annoy_measure(vr_annoy_items *items)
+void vr_annoy_measure(vr_annoy_items *items, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        items->norms[i] = strict_dot(row_of(items, i), row_of(items, i), items->layout.dim);
+        items->lengths[i] = sqrtf(items->norms[i]);
+    }
+}
+
+void vr_annoy_measured(vr_annoy_items *items)
 {
     size_t dim = items->layout.dim;
     items->slack = 1.1f * ((float)dim + 8.0f) * 0x1p-24f;
     items->tiny = ((float)dim + 8.0f) * 4.0f * FLT_MIN;
     items->largest = 0.0f;
-    for (uint32_t i = 0; i < items->count; i++) {
-        items->norms[i] = strict_dot(row_of(items, i), row_of(items, i), dim);
-        items->lengths[i] = sqrtf(items->norms[i]);
+    for (uint32_t i = 0; i < items->count; i++)
         items->largest = fmaxf(items->largest, items->lengths[i]);
-    }
     if (items->layout.metric != VR_ANNOY_DOT)
         return;
     for (uint32_t i = 0; i < items->count; i++) {

@@ -21,8 +21,9 @@ typedef struct vr_annoy_items {
     float tiny;
 } vr_annoy_items;
 
-/* From the rows, all else. */
-void vr_annoy_measure(vr_annoy_items *items);
+/* The lengths of some rows, and once all have theirs, what follows from all of them. */
+void vr_annoy_measure(vr_annoy_items *items, uint32_t first, uint32_t count);
+void vr_annoy_measured(vr_annoy_items *items);
 
 enum { VR_ANNOY_BATCH = 8 };
 

@@ -9,6 +9,7 @@
 typedef struct vr_annoy_tree {
     uint8_t *nodes;
     uint32_t count, room;
+    uint32_t base; /* the number of its first node in the file, when that is known */
 } vr_annoy_tree;
 
 typedef struct vr_annoy_frame vr_annoy_frame;
