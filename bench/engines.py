@@ -17,8 +17,8 @@ class Vrec:
         self.index = index
 
     @classmethod
-    def build(cls, items, metric):
-        return cls(vreclib.Builder("faiss", index_type="Flat", metric=metric).from_embeddings(items))
+    def build(cls, items, metric, codes="auto"):
+        return cls(vreclib.Builder("faiss", index_type="Flat", metric=metric, codes=codes).from_embeddings(items))
 
     @classmethod
     def open(cls, path, threads, metric, dim):

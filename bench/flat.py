@@ -18,7 +18,7 @@ COLUMNS = [
 
 
 def measure(data, args, machine):
-    engines = [engine.build(data.items, args.metric) for engine in (Vrec, Faiss)]
+    engines = [Vrec.build(data.items, args.metric, args.codes), Faiss.build(data.items, args.metric)]
     truth = Truth(data, args.metric, max(args.k))
     for threads, top_k, batch in product(args.threads, args.k, args.batch):
         yield {"data": data.name, "metric": args.metric, "threads": threads, "k": top_k, "batch": batch,

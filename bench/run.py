@@ -42,6 +42,8 @@ def parse_args():
                         help="clusters:NxD, words, or a file of vectors (default: clusters:1000000x128 and words; "
                              "words alone for forests)")
     parser.add_argument("--metric", choices=["L2", "IP"], default="L2", help="of exact search (default: L2)")
+    parser.add_argument("--codes", choices=["auto", "off"], default="auto",
+                        help="of flat: whether vrec may make 8-bit copies (default: %(default)s)")
     parser.add_argument("--queries", type=int, default=1000, help="how many there are (default: %(default)s)")
     parser.add_argument("--k", nargs="+", type=int, default=[10, 100], help="of exact search")
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 16, 100, 1000])
