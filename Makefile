@@ -11,14 +11,14 @@ all: $(RELEASE)/build.ninja
 
 $(RELEASE)/build.ninja:
 	@scripts/need gcc libc6-dev meson ninja-build
-	@meson setup $(RELEASE) --prefix $(PREFIX) -Dtests=false >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+	@mkdir -p $(BUILD)
+	@meson setup $(RELEASE) -Dtests=false >$(BUILD)/setup.log 2>&1 || { cat $(BUILD)/setup.log; exit 1; }
 
 # The main job on real input: which packages should this Debian package depend on?
 demo: all
 	@$(RELEASE)/examples/recommend examples/debian $(BUILD)
 
-# Every test there is, in every build that matters; about 15 minutes on two cores.
+# Every test there is, in every build that matters; about 20 minutes on two cores.
 test:
 	@scripts/test $(BUILD)
 
@@ -34,9 +34,12 @@ FUZZ_SECONDS ?= 600
 fuzz:
 	@scripts/fuzz $(BUILD) $(FUZZ_SECONDS)
 
+# PREFIX must be an absolute path; DESTDIR is put before it.
 install: all
+	@meson configure $(RELEASE) -Dprefix=$(PREFIX)
 	@meson install -C $(RELEASE) --quiet
-	@[ -n "$(DESTDIR)" ] || ldconfig
+	@[ -n "$(DESTDIR)" ] || ! command -v ldconfig >/dev/null || ldconfig 2>/dev/null || true
+	@echo "installed to $(DESTDIR)$(PREFIX)"
 
 clean:
 	rm -rf $(BUILD)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define COMMAND(args) (args)->command->name
 
@@ -117,6 +118,14 @@ static int take_operand(cli_args *args, const char *word)
 
 /* Takes the backend off the operands. Where it may be left out, a single operand is a file, unless it is a
  * backend that has none. */
+static bool is_backend(const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; vrec_backend_name(i); i++)
+        found |= strcasecmp(vrec_backend_name(i), name) == 0;
+    return found;
+}
+
 static int take_backend(cli_args *args)
 {
     const char *first = args->operand_count > 0 ? args->operands[0] : "";
@@ -129,6 +138,13 @@ static int take_backend(cli_args *args)
     if (args->operand_count == 0)
         return cli_fail_usage(COMMAND(args), "%s takes %s; BACKEND is missing", COMMAND(args),
                               args->command->operands);
+    if (!is_backend(first)) {
+        vrec_builder *none;
+        vrec_error err;
+        vrec_builder_factory(first, NULL, &none, &err); /* which says what is nearest */
+        return cli_fail_usage(COMMAND(args), "%s takes %s; %s", COMMAND(args), args->command->operands,
+                              err.message);
+    }
     args->backend = first;
     args->operand_count--;
     memmove(args->operands, args->operands + 1, args->operand_count * sizeof args->operands[0]);

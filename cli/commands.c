@@ -73,8 +73,9 @@ const cli_command cli_commands[] = {
       .needs = "",
       .flags = BIT(CLI_QUIET) | BIT(CLI_HELP),
       .opens_backend = true,
-      .details = "Reads the whole file. An annoy file, which is mapped when it is opened, is otherwise\n"
-                 "checked bit by bit, where queries come; and it needs --d and --metric.",
+      .details =
+          "Reads the whole file. An annoy file is otherwise checked node by node, when queries visit\n"
+          "them. It doesn't say its --d and --metric, which can't be proved right.",
       .examples = "vrec verify faiss items.index",
       .run = cli_verify },
     { .name = "upsert",

@@ -32,7 +32,7 @@ static int check_ids(const cli_list *offsets, const cli_list *ids, const char *p
         for (size_t j = (size_t)cli_list_at(offsets, i) + 1; j < (size_t)cli_list_at(offsets, i + 1); j++)
             if (cli_list_at(ids, j) < cli_list_at(ids, j - 1))
                 return cli_fail("%s: the ids of query %zu don't ascend: %" PRId64 " comes before %" PRId64
-                                " at place %zu",
+                                " at place %zu; sort the ids of every query",
                                 path, i, cli_list_at(ids, j - 1), cli_list_at(ids, j), j);
     return 0;
 }

@@ -18,6 +18,7 @@ int main(void)
     int64_t ids[2][3];
     float distances[2][3];
     vrec_error err;
+    int failed = 1;
 
     if (vrec_builder_factory("faiss", "index_type=Flat,metric=IP", &builder, &err) ||
         vrec_from_embeddings(builder, &item_rows, NULL, &indexer, &err) ||
@@ -28,8 +29,8 @@ int main(void)
         for (int u = 0; u < 2; u++)
             for (int i = 0; i < 3; i++)
                 printf("user %d: item %d, inner product %g\n", u, (int)ids[u][i], (double)distances[u][i]);
+        failed = 0;
     }
-    int failed = indexer == NULL;
     vrec_indexer_free(indexer);
     vrec_builder_free(builder);
     return failed;

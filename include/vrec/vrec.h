@@ -129,13 +129,13 @@ VREC_API const vrec_option *vrec_backend_option(const char *backend, size_t i);
  * it may be shared between threads as long as none of them sets an option. */
 typedef struct vrec_builder vrec_builder;
 
-/* Makes a builder. backend: "faiss". options: "key=value,key=value" or NULL; a value that contains a
- * comma, an equals sign or quotes stands in double quotes, in which a quote is doubled; values other than
- * texts are case-insensitive; "none" means unset. A secret, which no message repeats, is given as itself,
- * as "env:NAME" (an environment variable) or as "file:PATH" (the first line of a file). An unknown backend
- * or key is an error that names the nearest valid one.
- * *out is the caller's, to free with vrec_builder_free().
- * Errors: VREC_INVALID, VREC_UNSUPPORTED (no such backend, or not built in), VREC_NO_MEMORY. */
+/* Makes a builder. backend: "annoy", "faiss" or "milvus". options: "key=value,key=value" or NULL; a value
+ * that contains a comma, an equals sign or quotes stands in double quotes, in which a quote is doubled;
+ * values other than texts are case-insensitive; "none" means unset. A secret, which no message repeats, is
+ * given as itself, as "env:NAME" (an environment variable) or as "file:PATH" (the first line of a file). An
+ * unknown backend or key is an error that names the nearest valid one. *out is the caller's, to free with
+ * vrec_builder_free(). Errors: VREC_INVALID, VREC_UNSUPPORTED (no such backend, or not built in),
+ * VREC_NO_MEMORY. */
 VREC_API vrec_status vrec_builder_factory(const char *backend, const char *options, vrec_builder **out,
                                           vrec_error *err);
 
@@ -155,7 +155,8 @@ typedef struct vrec_indexer vrec_indexer;
 /* Builds an index over items (n x d, any vrec_type); row i becomes item id i. The values are copied
  * once, as float32. Zero rows, zero dim, NaN and Inf are refused (the message names row and column).
  * progress may be NULL. *out is the caller's, to free with vrec_indexer_free().
- * Cost for faiss Flat: one pass over the items, 4 * n * d bytes.
+ * Cost for faiss Flat: one pass over the items, 4 * n * d bytes. annoy: the items, and n_trees trees of
+ * about n * log2(n / d) * d steps each; while it builds, the items twice and the trees.
  * milvus: makes a collection on the server, named by the option "collection" (one that exists is refused)
  * or after option "name" (dropped when the indexer is freed). Takes batch_bytes of memory per connection.
  * After a failure a collection with a made-up name is dropped, a named one is kept, and the message says
@@ -169,9 +170,14 @@ VREC_API vrec_status vrec_from_embeddings(const vrec_builder *builder, const vre
 
 /* Opens a saved index: the backend library's own format (faiss: what write_index wrote). Options that
  * were set on the builder and contradict the file are an error; those not set come from the file.
- * The file is checked before memory is taken or a pointer followed, and is not needed after the call.
- * Errors: VREC_IO, VREC_CORRUPT (the message says where), VREC_UNSUPPORTED (a kind of index that this
- * version doesn't read), VREC_INVALID (contradiction), VREC_NO_MEMORY, VREC_CANCELLED. */
+ * The file is checked before memory is taken or a pointer followed.
+ * faiss: it is read, and not needed after the call. annoy: it is mapped (unless load=read), in
+ * microseconds; it doesn't say its d and metric, which the builder must; every node is checked again when a
+ * query visits it. A mapped file must not be cut short or changed while the indexer lives, else a query may
+ * end in SIGBUS; replacing it by rename, as vrec_save() does, is safe. Options of a build (n_trees, seed,
+ * stream) mean nothing here. Errors: VREC_IO, VREC_CORRUPT (the message says where), VREC_UNSUPPORTED (a
+ * kind of index that this version doesn't read), VREC_INVALID (contradiction), VREC_NO_MEMORY,
+ * VREC_CANCELLED. */
 VREC_API vrec_status vrec_from_index_file(const vrec_builder *builder, const char *path,
                                           const vrec_progress *progress, vrec_indexer **out,
                                           vrec_error *err);
@@ -238,7 +244,8 @@ typedef struct vrec_query_options {
     /* Items that a query must not get (already seen, out of stock), as CSR: query i excludes the ids
      * exclude_ids[exclude_offsets[i]] up to before exclude_ids[exclude_offsets[i + 1]], ascending.
      * exclude_offsets has one more element than there are queries. Both NULL: nothing is excluded.
-     * Exact: the result is that of an index without these items. */
+     * faiss: the result is that of an index without these items. annoy: they are left out of what the
+     * search has found, so that rows may be short; ask for more by searchk. */
     const int64_t *exclude_offsets;
     const int64_t *exclude_ids;
 
@@ -254,15 +261,16 @@ typedef struct vrec_query_options {
  * Unused slots hold id -1 and distance +INFINITY (-INFINITY where larger is nearer): when fewer items
  * exist, for a query with a NaN or Inf, and for items whose distance isn't finite. A failed call leaves
  * only unused slots, or doesn't touch the arrays if it can't tell their size. nq may be 0.
- * faiss: L2 is the squared Euclidean distance, IP the inner product.
- * top_k: 1..VREC_MAX_TOP_K. Results have the same bits at any batch size and thread count.
- * A call allocates only when it needs more scratch memory than any before it; the scratch stays with
- * the indexer for the next call. faiss: once, after some 32 queries, a call also makes the 8-bit codes
- * that later ones are faster with (option "codes").
- * milvus: L2 as above, IP and COSINE as their names say, all as the server reports them; ties in its order.
- * Top_k and the number of a query's exclusions together are at most VREC_MAX_TOP_K.
- * Errors: VREC_INVALID, VREC_NO_MEMORY, VREC_CANCELLED; milvus: also VREC_UNAVAILABLE, VREC_TIMEOUT,
- * VREC_UNSUPPORTED, VREC_CORRUPT. */
+ * faiss: L2 is the squared Euclidean distance, IP the inner product. annoy: angular is sqrt(2 - 2 cos),
+ * euclidean the Euclidean distance, dot the inner product; ids are those that Annoy finds with that
+ * searchk. top_k: 1..VREC_MAX_TOP_K. Results have the same bits at any batch size and thread count. A call
+ * allocates only when it needs more scratch memory than any before it; the scratch stays with the indexer
+ * for the next call. faiss: once, after some 32 queries, a call also makes the 8-bit codes that later ones
+ * are faster with (option "codes"). milvus: L2 as above, IP and COSINE as their names say, all as the
+ * server reports them; ties in its order. Top_k and the number of a query's exclusions together are at most
+ * VREC_MAX_TOP_K. Errors: VREC_INVALID, VREC_NO_MEMORY, VREC_CANCELLED; annoy: also VREC_CORRUPT (a damaged
+ * node, of a file that was checked by sample when it was opened); milvus: also VREC_UNAVAILABLE,
+ * VREC_TIMEOUT, VREC_UNSUPPORTED, VREC_CORRUPT. */
 VREC_API vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, size_t top_k,
                                 const vrec_query_options *options, int64_t *ids, float *distances,
                                 size_t *counts, vrec_error *err);

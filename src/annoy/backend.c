@@ -132,8 +132,8 @@ static vrec_status open_file(const vr_options *given, const char *path, const vr
                              vr_annoy **out, vrec_error *err)
 {
     if (!given->given[DIM])
-        return vr_fail(err, VREC_INVALID, "opening %s: Annoy's files don't say their dimension; set d",
-                       path);
+        return vr_fail(err, VREC_INVALID,
+                       "opening %s: Annoy's files don't say their dimension; set d (--d N)", path);
     vr_annoy_source source = source_of(given, (size_t)given->value[DIM]);
     return vr_annoy_open(&source, path, progress, out, err);
 }

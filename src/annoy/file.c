@@ -36,10 +36,11 @@ static void describe(vr_annoy *forest)
     vr_fact(base, "rows", "%zu", base->rows);
     vr_fact(base, "dim", "%zu", base->dim);
     vr_fact(base, "n_trees", "%u", forest->root_count);
-    vr_fact(base, "nodes", "%u of %zu bytes", forest->count, layout->size);
+    vr_fact(base, "nodes", "%u", forest->count);
     if (layout->metric == VR_ANNOY_DOT)
         vr_fact(base, "dot_layout", "%s", layout->current ? "current" : "1.17.3");
-    vr_fact(base, forest->block ? "memory" : "mapped", "%zu bytes", forest->count * layout->size);
+    vr_fact(base, "load", "%s", forest->block ? "read" : "map");
+    vr_fact(base, "bytes", "%zu", forest->count * layout->size);
     if (base->rows > 0 && base->rows <= layout->capacity)
         vr_fact(base, "note", "the items fit one bucket: every tree is counted about twice, as in Annoy");
 }
@@ -52,10 +53,11 @@ static vrec_status check_size(const vr_annoy_layout *layout, const char *name, s
     if (bytes == 0)
         return vr_fail(err, VREC_CORRUPT, "%s: the file is empty", name);
     if (bytes % layout->size != 0)
-        return vr_fail(err, VREC_CORRUPT,
-                       "%s: its %zu bytes are not a multiple of a node's %zu (metric %s, d %u); they are "
-                       "not its, or it is cut short",
-                       name, bytes, layout->size, metric_names[layout->metric], layout->dim);
+        return vr_fail(
+            err, VREC_CORRUPT,
+            "%s: its %zu bytes are no multiple of %zu, the size of a node of metric %s and d %u; "
+            "metric or d is wrong, or the file is cut short",
+            name, bytes, layout->size, metric_names[layout->metric], layout->dim);
     if (bytes / layout->size > INT32_MAX)
         return vr_fail(err, VREC_UNSUPPORTED, "%s: %zu nodes; at most %d are supported", name,
                        bytes / layout->size, INT32_MAX);

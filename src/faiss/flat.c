@@ -55,7 +55,7 @@ void vr_flat_describe(vr_flat *flat)
     vr_fact(base, "metric", "%s", flat->metric == VR_METRIC_L2 ? "L2" : "IP");
     vr_fact(base, "rows", "%zu", base->rows);
     vr_fact(base, "dim", "%zu", base->dim);
-    vr_fact(base, "memory", "%zu bytes", base->rows * base->dim * sizeof(float));
+    vr_fact(base, "bytes", "%zu", base->rows * base->dim * sizeof(float));
 }
 
 /* ---- Codes ---- */

@@ -220,7 +220,7 @@ static void facts_of_an_index(void **state)
     (void)state;
     static const char *const facts[][2] = { { "backend", "faiss" }, { "index_type", "Flat" },
                                             { "metric", "IP" },     { "rows", "3" },
-                                            { "dim", "2" },         { "memory", "24 bytes" } };
+                                            { "dim", "2" },         { "bytes", "24" } };
     const char *key, *value;
     vrec_indexer *indexer = build("metric=IP");
     size_t i = 0;
