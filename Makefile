@@ -36,7 +36,7 @@ fuzz:
 
 # PREFIX must be an absolute path; DESTDIR is put before it.
 install: all
-	@meson configure $(RELEASE) -Dprefix=$(PREFIX)
+	@meson configure $(RELEASE) -Dprefix=$(PREFIX) && ninja -C $(RELEASE) >/dev/null
 	@meson install -C $(RELEASE) --quiet
 	@[ -n "$(DESTDIR)" ] || ! command -v ldconfig >/dev/null || ldconfig 2>/dev/null || true
 	@echo "installed to $(DESTDIR)$(PREFIX)"
