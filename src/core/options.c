@@ -305,6 +305,14 @@ static bool has_secret(const vr_option_table *table)
     return false;
 }
 
+static bool follows_secret(const vr_option_table *table, const bool seen[VR_OPTIONS_MAX])
+{
+    bool found = false;
+    for (size_t i = 0; i < table->count; i++)
+        found |= seen[i] && is_secret(&table->options[i]);
+    return found;
+}
+
 static vrec_status parse_pair(vr_options *options, const char **text, bool query_only,
                               bool seen[VR_OPTIONS_MAX], vrec_error *err)
 {
@@ -317,6 +325,11 @@ static vrec_status parse_pair(vr_options *options, const char **text, bool query
     memcpy(key, *text, length);
     key[length] = '\0';
     vrec_status status = find(options->table, key, &i, err);
+    if (status != VREC_OK && follows_secret(options->table, seen))
+        return vr_fail(err, status,
+                       "%s has no such option (hidden: it may be the rest of a secret with a comma in it, "
+                       "which wants double quotes)",
+                       backend);
     if (status != VREC_OK)
         return status;
     if (query_only && strcmp(options->table->options[i].stage, "query") != 0)

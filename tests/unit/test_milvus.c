@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Requests: what Google's protobuf makes of the same messages ---- */
 
@@ -354,6 +355,19 @@ static void credentials_are_encoded(void **state)
     }
 }
 
+/* What follows a secret may be its rest, cut at a comma. */
+static void secrets_are_not_repeated(void **state)
+{
+    vrec_builder *builder;
+    vrec_error err;
+    (void)state;
+    assert_failed(vrec_builder_factory("milvus", "password=ab,xyzzy=cd", &builder, &err), &err,
+                  VREC_INVALID, "hidden");
+    assert_null(strstr(err.message, "xyzzy"));
+    assert_failed(vrec_builder_factory("milvus", "metrix=L2", &builder, &err), &err, VREC_INVALID,
+                  "did you mean \"metric\"?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(an_insert_is_right_to_the_byte),
@@ -368,6 +382,7 @@ int main(void)
                                         cmocka_unit_test(a_schema_is_checked),
                                         cmocka_unit_test(a_status_is_found_anywhere),
                                         cmocka_unit_test(addresses_are_read),
-                                        cmocka_unit_test(credentials_are_encoded) };
+                                        cmocka_unit_test(credentials_are_encoded),
+                                        cmocka_unit_test(secrets_are_not_repeated) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
