@@ -44,8 +44,9 @@ typedef enum vrec_status {
 
 /* Owned by the caller, filled by the library. Need not be initialised; set on failure only. */
 typedef struct vrec_error {
-    int32_t status;    /* a vrec_status */
-    char message[508]; /* one sentence, UTF-8, no newline */
+    int32_t status;       /* a vrec_status */
+    int32_t system_error; /* what the operating system called it: ENOENT...; 0 if it wasn't asked */
+    char message[504];    /* one sentence, UTF-8, no newline */
 } vrec_error;
 
 /* "invalid argument", "out of memory"... Static text, for any value. */
@@ -265,9 +266,10 @@ typedef struct vrec_query_options {
  * euclidean the Euclidean distance, dot the inner product; ids are those that Annoy finds with that
  * searchk. top_k: 1..VREC_MAX_TOP_K. Results have the same bits at any batch size and thread count. A call
  * allocates only when it needs more scratch memory than any before it; the scratch stays with the indexer
- * for the next call. faiss: once, after some 32 queries, a call also makes the 8-bit codes that later ones
- * are faster with (option "codes"). milvus: L2 as above, IP and COSINE as their names say, all as the
- * server reports them; ties in its order. Top_k and the number of a query's exclusions together are at most
+ * for the next call. Once, a call also makes the 8-bit codes that later ones are faster with (option
+ * "codes"): faiss after some 32 queries; annoy after some 2 candidates per item, if a query looks at more
+ * than four for every result. milvus: L2 as above, IP and COSINE as their names say, all as the server
+ * reports them; ties in its order. Top_k and the number of a query's exclusions together are at most
  * VREC_MAX_TOP_K. Errors: VREC_INVALID, VREC_NO_MEMORY, VREC_CANCELLED; annoy: also VREC_CORRUPT (a damaged
  * node, of a file that was checked by sample when it was opened); milvus: also VREC_UNAVAILABLE,
  * VREC_TIMEOUT, VREC_UNSUPPORTED, VREC_CORRUPT. */

@@ -42,6 +42,8 @@ typedef struct vr_annoy_layout {
 
 vr_annoy_layout vr_annoy_layout_of(vr_annoy_metric metric, size_t dim, bool current);
 
+typedef struct vr_annoy_codes vr_annoy_codes; /* codes.h */
+
 typedef struct vr_annoy {
     vrec_indexer base; /* whose rows count the holes, too */
     vr_annoy_layout layout;
@@ -53,6 +55,11 @@ typedef struct vr_annoy {
     uint8_t *block;               /* or memory; the other is empty */
     vr_scratch_pool heaps, marks; /* of queries; marks are zero while there */
     _Atomic size_t heap_room;     /* the most that a query has needed so far */
+
+    bool wants_codes;
+    atomic_size_t candidates; /* of queries so far, while there are no codes */
+    atomic_flag coding;
+    _Atomic(vr_annoy_codes *) codes; /* NULL until they pay */
 } vr_annoy;
 
 static inline const uint8_t *vr_annoy_node(const vr_annoy *forest, uint32_t i)
@@ -121,7 +128,7 @@ typedef struct vr_annoy_source {
     vr_annoy_metric metric;
     size_t dim;
     bool layout_known, current; /* dot: else both layouts are tried */
-    bool read, prefault;
+    bool read, prefault, codes;
 } vr_annoy_source;
 vrec_status vr_annoy_open(const vr_annoy_source *source, const char *path, const vrec_progress *progress,
                           vr_annoy **out, vrec_error *err);

@@ -4,7 +4,7 @@
 #include "annoy/annoy.h"
 #include "base/threads.h"
 
-enum { DIM, METRIC, TREES, THREADS, SEARCHK, SEED, STREAM, DOT_LAYOUT, LOAD, PREFAULT };
+enum { DIM, METRIC, TREES, THREADS, SEARCHK, SEED, STREAM, DOT_LAYOUT, LOAD, PREFAULT, CODES };
 
 static const vrec_option options[] = {
     [DIM] = { .key = "d",
@@ -78,6 +78,13 @@ static const vrec_option options[] = {
                    .range = "no, yes",
                    .stage = "index",
                    .help = "yes: fetch all of a mapped file when it is opened" },
+    [CODES] = { .key = "codes",
+                .aliases = "",
+                .type = "choice",
+                .default_value = "auto",
+                .range = "auto, off",
+                .stage = "index",
+                .help = "8-bit copies: faster search once that pays, about d + 16 bytes each" },
 };
 
 static const vr_option_table table = { .backend = "annoy",
@@ -96,7 +103,8 @@ static vr_annoy_source source_of(const vr_options *given, size_t dim)
                               .layout_known = given->given[DOT_LAYOUT],
                               .current = given->value[DOT_LAYOUT] == 1,
                               .read = given->value[LOAD] == 1,
-                              .prefault = given->value[PREFAULT] == 1 };
+                              .prefault = given->value[PREFAULT] == 1,
+                              .codes = given->value[CODES] == 0 };
 }
 
 static vrec_status from_embeddings(const vr_options *given, const vrec_matrix *items,

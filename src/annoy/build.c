@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "core/items.h"
 
 enum { PORTION = 4096 /* items that a thread takes at a time */ };
 
@@ -17,13 +18,15 @@ typedef struct build {
     vr_annoy_items items;
     vr_annoy_tree *trees;
     size_t tree_count; /* at the most */
-    uint8_t *image;    /* the file's bytes */
+    uint8_t *image;    /* the file's bytes: items first, and room for the trees */
+    size_t room;       /* bytes of it */
     const vrec_progress *progress;
     atomic_size_t next;      /* the first tree, or item, that nobody has taken */
     atomic_size_t finished;  /* nodes of finished trees */
     _Atomic uint64_t placed; /* items in leaves */
     atomic_bool stopped;
     atomic_flag failed; /* set by the thread that may write status and error */
+    vr_kiss stream;     /* the one through all trees */
     vrec_status status;
     vrec_error error;
 } build;
@@ -54,31 +57,61 @@ static void measure_items(void *context, size_t worker)
         vr_annoy_measure(&b->items, first, count);
 }
 
-static vrec_status prepare(build *b, const vrec_matrix *rows, vrec_error *err)
+static void put_items(void *context, size_t worker)
+{
+    build *b = context;
+    (void)worker;
+    for (uint32_t first, count; take_items(b, &first, &count);)
+        vr_annoy_put_items(&b->items, first, count);
+}
+
+/* How many bytes the forest may take: most have fewer than 4 nodes for every bucket that the items fill. */
+static bool guess_room(const build *b, size_t items, size_t *bytes)
+{
+    const vr_annoy_layout *layout = &b->plan->layout;
+    size_t per_tree = 4 * (items / layout->capacity) + 8, trees, nodes;
+    if (b->plan->trees < 0)
+        trees = 2 * items; /* they end with the one that brings their nodes to as many as the items */
+    else if (!vr_mul((size_t)b->plan->trees, per_tree, &trees))
+        return false;
+    return vr_add(items, trees, &nodes) && vr_mul(nodes, layout->size, bytes);
+}
+
+static vrec_status take_memory(build *b, size_t rows, vrec_error *err)
 {
     vr_annoy_items *items = &b->items;
+    bool dot = b->plan->layout.metric == VR_ANNOY_DOT;
+    if (guess_room(b, rows, &b->room))
+        b->image = vr_alloc(b->room, 1);
+    items->norms = vr_alloc(rows, sizeof(float));
+    items->lengths = vr_alloc(rows, sizeof(float));
+    items->factors = dot ? vr_alloc(rows, sizeof(float)) : NULL;
+    if (!b->image || !items->norms || !items->lengths || (dot && !items->factors))
+        return vr_fail_memory(err, b->room, "the forest");
+    return VREC_OK;
+}
+
+static vrec_status prepare(build *b, const vrec_matrix *rows, vrec_error *err)
+{
     const vr_annoy_layout *layout = &b->plan->layout;
     if (rows->rows > INT32_MAX)
         return vr_fail(err, VREC_UNSUPPORTED, "annoy: %zu rows; at most %d are supported", rows->rows,
                        INT32_MAX);
-    *items = (vr_annoy_items){ .layout = *layout,
-                               .simd = vr_simd_get(),
-                               .strict = b->plan->one_stream,
-                               .count = (uint32_t)rows->rows };
-    size_t bytes = rows->rows * rows->dim * sizeof(float);
-    items->rows = vr_alloc(bytes, 1);
-    items->norms = vr_alloc(rows->rows, sizeof(float));
-    items->lengths = vr_alloc(rows->rows, sizeof(float));
-    if (layout->metric == VR_ANNOY_DOT)
-        items->factors = vr_alloc(rows->rows, sizeof(float));
-    if (!items->rows || !items->norms || !items->lengths ||
-        (layout->metric == VR_ANNOY_DOT && !items->factors))
-        return vr_fail_memory(err, bytes, "the items");
-    vrec_status status = vr_copy_items(rows, b->progress, items->rows, err);
+    b->items = (vr_annoy_items){ .layout = *layout,
+                                 .simd = vr_simd_get(),
+                                 .strict = b->plan->one_stream,
+                                 .count = (uint32_t)rows->rows,
+                                 .stride = layout->size };
+    vrec_status status = take_memory(b, rows->rows, err);
+    if (status != VREC_OK)
+        return status;
+    b->items.rows = b->image + layout->vector;
+    status = vr_copy_items(rows, b->plan->threads, b->progress, b->items.rows, layout->size, err);
     if (status != VREC_OK)
         return status;
     in_parallel(b, measure_items);
-    vr_annoy_measured(items);
+    vr_annoy_measured(&b->items);
+    in_parallel(b, put_items);
     return VREC_OK;
 }
 
@@ -127,14 +160,14 @@ typedef struct worker {
     uint32_t unreported;
 } worker;
 
-static bool keep_on(void *context, uint32_t placed)
+static bool keep_on(void *context, uint32_t placed, uint32_t seen)
 {
     enum {
-        EVERY = 4096 /* items between two reports */
+        EVERY = 1 << 16 /* items seen between two reports */
     };
     worker *w = context;
     atomic_fetch_add_explicit(&w->b->placed, placed, memory_order_relaxed);
-    w->unreported += placed;
+    w->unreported += seen;
     if (w->reports && w->unreported >= EVERY) {
         w->unreported = 0;
         report(w->b);
@@ -152,15 +185,38 @@ static uint64_t tree_seed(uint64_t seed, size_t tree)
     return mixed ^ mixed >> 31;
 }
 
-static vrec_status grow_tree(const vr_annoy_work *work, const vr_annoy_plan *plan, size_t tree,
-                             vr_kiss *stream, vrec_error *err)
+/* How many trees a thread grows together. Each needs an order, which together should be no more memory than
+ * the items; and every thread should get as many trees as the others. */
+static size_t group_size(const build *b)
 {
+    size_t threads = b->plan->threads, benches = b->plan->layout.size / (VR_ANNOY_ORDER_BYTES * threads);
+    if (b->plan->one_stream || b->plan->trees < 0)
+        return 1;
+    size_t most = vr_min(vr_max(benches, 1), VR_ANNOY_GROUP);
+    size_t rounds = (b->tree_count + threads * most - 1) / (threads * most);
+    return (b->tree_count + threads * rounds - 1) / (threads * rounds);
+}
+
+static vrec_status grow_group(worker *w, vr_annoy_bench *bench, vr_annoy_order *orders, size_t first,
+                              size_t count, vrec_error *err)
+{
+    build *b = w->b;
+    vr_annoy_work works[VR_ANNOY_GROUP];
+    vr_kiss streams[VR_ANNOY_GROUP];
     uint32_t root;
-    vr_annoy_start(work->bench, work->items);
-    if (plan->one_stream)
-        return vr_annoy_grow(work, 0, work->items->count, stream, &root, err);
-    vr_kiss random = vr_kiss_seed(tree_seed(plan->seed, tree));
-    return vr_annoy_grow_by_levels(work, &random, err);
+    for (size_t i = 0; i < count; i++) {
+        works[i] = (vr_annoy_work){ .items = &b->items,
+                                    .bench = bench,
+                                    .order = &orders[i],
+                                    .tree = &b->trees[first + i],
+                                    .keep_on = keep_on,
+                                    .context = w };
+        streams[i] = vr_kiss_seed(tree_seed(b->plan->seed, first + i));
+        vr_annoy_start(&works[i]);
+    }
+    if (b->plan->one_stream)
+        return vr_annoy_grow(works, 0, b->items.count, &b->stream, &root, err);
+    return vr_annoy_grow_by_levels(works, (uint32_t)count, streams, err);
 }
 
 /* Takes trees until there are none left. */
@@ -170,52 +226,28 @@ static void grow_trees(void *context, size_t number)
     vrec_error error;
     worker me = { .b = b, .reports = number == 0 };
     vr_annoy_bench bench = { 0 };
-    vr_kiss random = vr_kiss_seed(b->plan->seed);
+    vr_annoy_order orders[VR_ANNOY_GROUP] = { 0 };
+    size_t group = group_size(b);
     vrec_status status = vr_annoy_bench_init(&bench, &b->items, &error);
+    for (size_t i = 0; i < group && status == VREC_OK; i++)
+        status = vr_annoy_order_init(&orders[i], &b->items, &error);
     while (status == VREC_OK && !is_enough(b)) {
-        size_t t = atomic_fetch_add(&b->next, 1);
-        if (t >= b->tree_count)
+        size_t first = atomic_fetch_add(&b->next, group);
+        if (first >= b->tree_count)
             break;
-        status = grow_tree(&(vr_annoy_work){ .items = &b->items,
-                                             .bench = &bench,
-                                             .tree = &b->trees[t],
-                                             .keep_on = keep_on,
-                                             .context = &me },
-                           b->plan, t, &random, &error);
-        if (status == VREC_OK)
+        size_t end = vr_min(first + group, b->tree_count);
+        status = grow_group(&me, &bench, orders, first, end - first, &error);
+        for (size_t t = first; t < end && status == VREC_OK; t++)
             atomic_fetch_add(&b->finished, b->trees[t].count);
     }
     if (status != VREC_OK && !atomic_load(&b->stopped))
         fail(b, status, &error);
+    for (size_t i = 0; i < group; i++)
+        vr_annoy_order_free(&orders[i]);
     vr_annoy_bench_free(&bench);
 }
 
 /* ---- The file ---- */
-
-static void put_item(const vr_annoy_items *items, uint32_t id, uint8_t *node)
-{
-    const vr_annoy_layout *layout = &items->layout;
-    memset(node, 0, layout->vector);
-    vr_node_put_int(node, 0, 1);
-    if (layout->metric == VR_ANNOY_ANGULAR)
-        vr_node_put_float(node, layout->norm, items->norms[id]);
-    if (layout->metric == VR_ANNOY_DOT)
-        vr_node_put_float(node, layout->factor, items->factors[id]);
-    if (layout->built) {
-        vr_node_put_float(node, layout->norm, items->largest * items->largest);
-        node[layout->built] = 1;
-    }
-    memcpy(node + layout->vector, items->rows + (size_t)id * layout->dim, layout->dim * sizeof(float));
-}
-
-static void put_items(void *context, size_t worker)
-{
-    build *b = context;
-    (void)worker;
-    for (uint32_t first, count; take_items(b, &first, &count);)
-        for (uint32_t i = first; i < first + count; i++)
-            put_item(&b->items, i, b->image + i * b->plan->layout.size);
-}
 
 /* Copies a tree to where its base says. */
 static void put_tree(const vr_annoy_items *items, const vr_annoy_tree *tree, uint8_t *image)
@@ -257,25 +289,36 @@ static uint64_t place_trees(build *b)
     return count + b->tree_count;
 }
 
-/* Frees the items and trees as it copies them. */
-static vrec_status assemble(build *b, uint8_t **image, size_t *bytes, vrec_error *err)
+/* Sees to it that the image has room for so many bytes. */
+static vrec_status make_room(build *b, size_t bytes, vrec_error *err)
+{
+    if (bytes <= b->room)
+        return VREC_OK;
+    uint8_t *image = vr_annoy_enlarge(b->image, b->items.count * b->plan->layout.size, bytes);
+    if (!image)
+        return vr_fail_memory(err, bytes, "the forest");
+    b->image = image;
+    b->room = bytes;
+    return VREC_OK;
+}
+
+/* Frees the trees as it copies them. */
+static vrec_status assemble(build *b, size_t *bytes, vrec_error *err)
 {
     size_t size = b->plan->layout.size;
     uint64_t count = place_trees(b);
     if (count > INT32_MAX)
         return vr_fail(err, VREC_UNSUPPORTED, "annoy: the forest has %llu nodes; a file holds at most %d",
                        (unsigned long long)count, INT32_MAX);
-    b->image = vr_mul((size_t)count, size, bytes) ? vr_alloc(*bytes, 1) : NULL;
-    if (!b->image)
-        return vr_fail_memory(err, *bytes, "the forest");
-    in_parallel(b, put_items);
-    vr_free(b->items.rows);
-    b->items.rows = NULL;
+    if (!vr_mul((size_t)count, size, bytes))
+        return vr_fail_memory(err, SIZE_MAX, "the forest");
+    vrec_status status = make_room(b, *bytes, err);
+    if (status != VREC_OK)
+        return status;
     in_parallel(b, put_trees);
     uint8_t *root = b->image + ((size_t)count - b->tree_count) * size;
     for (size_t t = 0; t < b->tree_count; t++)
         memcpy(root + t * size, b->image + (b->trees[t].base + b->trees[t].count - 1) * size, size);
-    *image = b->image;
     return VREC_OK;
 }
 
@@ -293,7 +336,7 @@ static void forget_spare_trees(build *b)
     b->tree_count = wanted;
 }
 
-static vrec_status run(build *b, const vrec_matrix *rows, uint8_t **image, size_t *bytes, vrec_error *err)
+static vrec_status run(build *b, const vrec_matrix *rows, size_t *bytes, vrec_error *err)
 {
     vrec_status status = prepare(b, rows, err);
     if (status != VREC_OK)
@@ -308,7 +351,7 @@ static vrec_status run(build *b, const vrec_matrix *rows, uint8_t **image, size_
         report(b);
     if (b->status == VREC_OK) {
         forget_spare_trees(b);
-        return assemble(b, image, bytes, err);
+        return assemble(b, bytes, err);
     }
     if (err)
         *err = b->error;
@@ -318,15 +361,20 @@ static vrec_status run(build *b, const vrec_matrix *rows, uint8_t **image, size_
 vrec_status vr_annoy_build(const vr_annoy_plan *plan, const vrec_matrix *items,
                            const vrec_progress *progress, uint8_t **image, size_t *bytes, vrec_error *err)
 {
-    build b = { .plan = plan, .progress = progress, .failed = ATOMIC_FLAG_INIT };
-    *image = NULL;
-    vrec_status status = run(&b, items, image, bytes, err);
+    build b = {
+        .plan = plan, .progress = progress, .stream = vr_kiss_seed(plan->seed), .failed = ATOMIC_FLAG_INIT
+    };
+    vrec_status status = run(&b, items, bytes, err);
     for (size_t t = 0; b.trees && t < b.tree_count; t++)
         vr_free(b.trees[t].nodes);
     vr_free(b.trees);
-    vr_free(b.items.rows);
     vr_free(b.items.norms);
     vr_free(b.items.lengths);
     vr_free(b.items.factors);
+    if (status != VREC_OK) {
+        vr_free(b.image);
+        b.image = NULL;
+    }
+    *image = b.image;
     return status;
 }

@@ -1,6 +1,6 @@
 /* Annoy's files: nothing but nodes, as annoy.h describes them. Mapped read-only, so that processes share
  * one copy and opening reads next to nothing, or read into memory. SPDX-License-Identifier: Apache-2.0 */
-#include "annoy/annoy.h"
+#include "annoy/codes.h"
 
 #include "base/memory.h"
 
@@ -20,6 +20,7 @@ void vr_annoy_free(vrec_indexer *indexer)
 {
     vr_annoy *forest = (vr_annoy *)indexer;
     vr_scratch_clear(&indexer->scratch);
+    vr_annoy_free_codes(atomic_load(&forest->codes));
     vr_scratch_clear(&forest->heaps);
     vr_scratch_clear(&forest->marks);
     vr_map_close(&forest->map);
@@ -105,6 +106,7 @@ static vrec_status create(const vr_annoy_source *source, const char *name, vr_ma
     forest->base.verbs = &verbs;
     forest->base.dim = source->dim;
     forest->base.larger_is_nearer = source->metric == VR_ANNOY_DOT;
+    forest->wants_codes = source->codes;
     forest->nodes = block ? block : map.data;
     forest->map = map;
     forest->block = block;

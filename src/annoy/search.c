@@ -1,21 +1,19 @@
-/* Search: candidates are found in the trees (walk.c) and compared with the query.
+/* Search: candidates are found in the trees (walk.c) and compared with the query (score.c).
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy/walk.h"
+#include "annoy/score.h"
 
 #include "base/memory.h"
 #include "base/threads.h"
 #include "core/matrix.h"
-#include "core/topk.h"
 
 #include <math.h>
-
-enum { ROWS_AHEAD = 8 /* fetched ahead */ };
 
 /* One call. */
 typedef struct search {
     vr_annoy *forest;
     const vr_query *query;
     const vr_simd *simd;
+    const vr_annoy_codes *codes; /* or NULL */
     vr_annoy_limits limits;
     size_t k, room; /* results; candidates at the most */
     size_t portion; /* queries that a thread takes at a time */
@@ -30,52 +28,10 @@ typedef struct search {
 typedef struct worker {
     search *s;
     vr_annoy_crew crew;
-    void *block;    /* that holds what the crew needs, and */
+    vr_annoy_scorer scorer;
+    void *block;    /* that holds what these need, and */
     uint64_t *keys; /* the results of one query */
 } worker;
-
-/* ---- Candidates ---- */
-
-/* What sorts as the distance does; not finite for items that aren't. */
-static float distance(const search *s, const vr_annoy_walk *walk, const uint8_t *node)
-{
-    const vr_annoy_layout *layout = &s->forest->layout;
-    const float *row = vr_node_vector(layout, node);
-    float value;
-    if (layout->metric == VR_ANNOY_EUCLIDEAN)
-        s->simd->l2_rows(walk->vector, row, 1, layout->dim, &value);
-    else
-        s->simd->dot_rows(walk->vector, row, 1, layout->dim, &value);
-    if (layout->metric == VR_ANNOY_EUCLIDEAN || !isfinite(value))
-        return value;
-    if (layout->metric == VR_ANNOY_DOT)
-        return -value;
-    float norm = vr_node_float(node, layout->norm);
-    if (norm == 0.0f) /* a file from before they were stored, or a zero vector */
-        s->simd->dot_rows(row, row, 1, layout->dim, &norm);
-    float norms = norm * walk->norm;
-    return norms > 0.0f ? (float)(2.0 - 2.0 * (double)value / (double)sqrtf(norms)) : 2.0f;
-}
-
-/* Compares the candidates with the query. This is where most of the time goes if there are many. */
-static void score(const search *s, const vr_annoy_walk *walk, vr_topk *top)
-{
-    const vr_annoy *forest = s->forest;
-    size_t size = forest->layout.size;
-    for (size_t i = 0; i < vr_min(ROWS_AHEAD, walk->found_count); i++)
-        vr_prefetch(vr_annoy_node(forest, walk->found[i]), size);
-    for (size_t i = 0; i < walk->found_count; i++) {
-        uint32_t item = walk->found[i];
-        const uint8_t *node = vr_annoy_node(forest, item);
-        if (i + ROWS_AHEAD < walk->found_count)
-            vr_prefetch(vr_annoy_node(forest, walk->found[i + ROWS_AHEAD]), size);
-        if (vr_node_descendants(node) != 1 || vr_excluded(s->query, walk->row, item))
-            continue;
-        float value = distance(s, walk, node);
-        if (isfinite(value))
-            vr_topk_push(top, vr_topk_key(value, item));
-    }
-}
 
 static void write_result(const search *s, size_t row, const vr_topk *top)
 {
@@ -118,7 +74,7 @@ static vrec_status answer(worker *w, size_t first, size_t end, vrec_error *err)
         vr_annoy_walk *walk = &w->crew.walks[i];
         if (status == VREC_OK) {
             vr_topk_init(&top, w->keys, w->s->k);
-            score(w->s, walk, &top);
+            vr_annoy_score(&w->scorer, walk, &top);
             vr_topk_finish(&top);
             write_result(w->s, walk->row, &top);
         }
@@ -140,7 +96,13 @@ static size_t place(worker *w)
         walk->vector = (void *)(base + vr_carve(&end, w->s->forest->layout.dim, sizeof(float)));
         walk->found = (void *)(base + vr_carve(&end, w->s->room, sizeof(uint32_t)));
     }
-    w->keys = (void *)(base + vr_carve(&end, vr_topk_capacity(w->s->k), sizeof *w->keys));
+    size_t keys = vr_topk_capacity(w->s->k);
+    w->keys = (void *)(base + vr_carve(&end, keys, sizeof *w->keys));
+    if (w->s->codes) {
+        w->scorer.digits = (void *)(base + vr_carve(&end, w->s->codes->lines, 64));
+        w->scorer.bounds = (void *)(base + vr_carve(&end, w->s->room, sizeof(float)));
+        w->scorer.best = (void *)(base + vr_carve(&end, keys, sizeof(uint64_t)));
+    }
     return end;
 }
 
@@ -149,6 +111,8 @@ static vrec_status start(worker *w, vrec_error *err)
     search *s = w->s;
     w->crew =
         (vr_annoy_crew){ .forest = s->forest, .simd = s->simd, .limits = &s->limits, .size = s->portion };
+    w->scorer =
+        (vr_annoy_scorer){ .forest = s->forest, .query = s->query, .simd = s->simd, .codes = s->codes };
     size_t bytes = place(w);
     w->block = vr_scratch_take(&s->forest->base.scratch, bytes);
     place(w);
@@ -210,6 +174,9 @@ vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_er
     s.room = (size_t)vr_min(s.limits.searchk, count) + forest->layout.capacity + 1;
     s.room = vr_min(s.room, count + 1);
     s.portion = vr_min(VR_ANNOY_TOGETHER, query->queries->rows / threads);
+    size_t candidates = (size_t)vr_min(s.limits.searchk, indexer->rows);
+    if (vr_annoy_wants_codes(candidates, s.k))
+        s.codes = vr_annoy_get_codes(forest, query->queries->rows * candidates, threads);
     vr_parallel(threads, answer_queries, &s);
     if (s.status != VREC_OK && err)
         *err = s.error;

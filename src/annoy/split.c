@@ -26,9 +26,8 @@
 
 enum {
     STEPS = 200, /* of the two means */
+    BATCH = 8,   /* of them that are compared at once */
     AHEAD = 4,   /* rows fetched ahead */
-    LANES = 8,   /* sums that don't wait for each other */
-    NEAR_BYTES = 512 << 10
 };
 
 /* ---- Annoy's order ---- */
@@ -60,20 +59,18 @@ static bool is_current_dot(const vr_annoy_items *items)
     return items->layout.metric == VR_ANNOY_DOT && items->layout.current;
 }
 
-static const float *row_of(const vr_annoy_items *items, uint32_t id)
-{
-    return items->rows + (size_t)id * items->layout.dim;
-}
-
 static void fetch(const vr_annoy_items *items, uint32_t id)
 {
-    vr_prefetch(row_of(items, id), items->layout.dim * sizeof(float));
+    if (items->names)
+        return;
+    vr_prefetch(vr_annoy_row(items, id), items->layout.dim * sizeof(float));
+    __builtin_prefetch(&items->lengths[id]);
 }
 
 void vr_annoy_measure(vr_annoy_items *items, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < first + count; i++) {
-        items->norms[i] = strict_dot(row_of(items, i), row_of(items, i), items->layout.dim);
+        items->norms[i] = strict_dot(vr_annoy_row(items, i), vr_annoy_row(items, i), items->layout.dim);
         items->lengths[i] = sqrtf(items->norms[i]);
     }
 }
@@ -93,6 +90,24 @@ void vr_annoy_measured(vr_annoy_items *items)
         items->factors[i] = rest < 0.0f ? 0.0f : sqrtf(rest);
         if (items->layout.current)
             items->lengths[i] = extended_length(items->norms[i], items->factors[i]);
+    }
+}
+
+void vr_annoy_put_items(const vr_annoy_items *items, uint32_t first, uint32_t count)
+{
+    const vr_annoy_layout *layout = &items->layout;
+    for (uint32_t id = first; id < first + count; id++) {
+        uint8_t *node = items->rows - layout->vector + id * layout->size;
+        memset(node, 0, layout->vector);
+        vr_node_put_int(node, 0, 1);
+        if (layout->metric == VR_ANNOY_ANGULAR)
+            vr_node_put_float(node, layout->norm, items->norms[id]);
+        if (layout->metric == VR_ANNOY_DOT)
+            vr_node_put_float(node, layout->factor, items->factors[id]);
+        if (layout->built) {
+            vr_node_put_float(node, layout->norm, items->largest * items->largest);
+            node[layout->built] = 1;
+        }
     }
 }
 
@@ -120,29 +135,10 @@ static void normalise(const vr_annoy_items *items, float *values, float *factor)
         *factor /= length;
 }
 
-/* Moves a mean towards an item divided by length, in Annoy's order; returns the new squared length. */
-static float move_strictly(mean *m, const float *restrict row, float length, size_t dim)
-{
-    float *restrict values = m->values;
-    float count = m->count, more = count + 1.0f, sums[LANES] = { 0 }, norm = 0.0f;
-    size_t z = 0;
-    for (; z + LANES <= dim; z += LANES)
-        for (size_t i = 0; i < LANES; i++) {
-            values[z + i] = (values[z + i] * count + row[z + i] / length) / more;
-            sums[i] += values[z + i] * values[z + i];
-        }
-    for (; z < dim; z++) {
-        values[z] = (values[z] * count + row[z] / length) / more;
-        norm += values[z] * values[z];
-    }
-    for (size_t i = 0; i < LANES; i++)
-        norm += sums[i];
-    return norm;
-}
-
 static void add_strictly(const vr_annoy_items *items, uint32_t id, float length, mean *m)
 {
-    float norm = move_strictly(m, row_of(items, id), length, items->layout.dim);
+    float norm =
+        items->simd->add_to_mean(m->values, vr_annoy_row(items, id), items->layout.dim, m->count, length);
     if (is_current_dot(items)) {
         m->factor = (m->factor * m->count + items->factors[id] / length) / (m->count + 1.0f);
         norm += m->factor * m->factor;
@@ -154,19 +150,16 @@ static void add_strictly(const vr_annoy_items *items, uint32_t id, float length,
 /* The same without divisions, and without the new length. */
 static void add_quickly(const vr_annoy_items *items, uint32_t id, float length, mean *m)
 {
-    const float *restrict row = row_of(items, id);
-    float *restrict values = m->values;
-    float share = 1.0f / (m->count + 1.0f), scale = share / length, rest = 1.0f - share;
-    for (size_t z = 0; z < items->layout.dim; z++)
-        values[z] = values[z] * rest + row[z] * scale;
+    float share = 1.0f / (m->count + 1.0f), take = share / length, keep = 1.0f - share;
+    items->simd->mix(m->values, vr_annoy_row(items, id), items->layout.dim, keep, take);
     if (is_current_dot(items))
-        m->factor = m->factor * rest + items->factors[id] * scale;
+        m->factor = m->factor * keep + items->factors[id] * take;
     m->count += 1.0f;
 }
 
 static void start_mean(const vr_annoy_items *items, uint32_t id, float *values, mean *m)
 {
-    memcpy(values, row_of(items, id), items->layout.dim * sizeof(float));
+    memcpy(values, vr_annoy_row(items, id), items->layout.dim * sizeof(float));
     *m = (mean){ .values = values, .factor = items->factors ? items->factors[id] : 0.0f, .count = 1.0f };
     if (items->layout.metric != VR_ANNOY_EUCLIDEAN)
         normalise(items, values, &m->factor);
@@ -178,7 +171,7 @@ static void start_mean(const vr_annoy_items *items, uint32_t id, float *values, 
 static float strict_distance(const vr_annoy_items *items, const mean *m, uint32_t id)
 {
     size_t dim = items->layout.dim;
-    const float *row = row_of(items, id);
+    const float *row = vr_annoy_row(items, id);
     if (items->layout.metric == VR_ANNOY_EUCLIDEAN)
         return m->count * strict_l2(m->values, row, dim);
     float product = strict_dot(m->values, row, dim);
@@ -222,21 +215,21 @@ static float doubt_of(const vr_annoy_items *items, const mean m[2], uint32_t id,
     return usual ? 16.0f * items->slack * counts : INFINITY;
 }
 
-/* What the distances of count vectors to another are made of. */
-static void compare(const vr_annoy_items *items, const float *to, const float *vectors, size_t count,
+/* What the distances of items to a vector are made of. */
+static void compare(const vr_annoy_items *items, const float *vector, const uint32_t *ids, size_t count,
                     float *values)
 {
-    if (items->layout.metric == VR_ANNOY_EUCLIDEAN)
-        items->simd->l2_rows(to, vectors, count, items->layout.dim, values);
-    else
-        items->simd->dot_rows(to, vectors, count, items->layout.dim, values);
+    bool l2 = items->layout.metric == VR_ANNOY_EUCLIDEAN;
+    (l2 ? items->simd->l2_ids : items->simd->dot_ids)(vector, items->rows, items->stride, ids, count,
+                                                      items->layout.dim, values);
 }
 
 /* Which mean an item is nearer to; 2 if to neither. */
 static size_t nearer(const vr_annoy_items *items, const mean m[2], uint32_t id)
 {
     float value[2];
-    compare(items, row_of(items, id), m[0].values, 2, value);
+    compare(items, m[0].values, &id, 1, &value[0]);
+    compare(items, m[1].values, &id, 1, &value[1]);
     float d[2] = { distance(items, &m[0], id, value[0]), distance(items, &m[1], id, value[1]) };
     if (fabsf(d[0] - d[1]) > doubt_of(items, m, id, d))
         return d[1] < d[0];
@@ -273,21 +266,17 @@ static void measure(const vr_annoy_items *items, mean *m)
     m->length = sqrtf(norm);
 }
 
-/* batch: room for VR_ANNOY_BATCH vectors. */
-static void add_in_batches(const vr_annoy_items *items, const uint32_t *sample, float *batch, mean m[2])
+static void add_in_batches(const vr_annoy_items *items, const uint32_t *sample, mean m[2])
 {
-    float values[2][VR_ANNOY_BATCH];
-    for (size_t k = 0; k < STEPS; k += VR_ANNOY_BATCH) {
-        for (size_t i = 0; i < VR_ANNOY_BATCH; i++) {
-            fetch(items, sample[vr_min(k + VR_ANNOY_BATCH + i, STEPS - 1)]);
-            memcpy(batch + i * items->layout.dim, row_of(items, sample[k + i]),
-                   items->layout.dim * sizeof(float));
-        }
+    float values[2][BATCH];
+    for (size_t k = 0; k < STEPS; k += BATCH) {
+        for (size_t i = k + BATCH; i < vr_min(k + 2 * BATCH, STEPS); i++)
+            fetch(items, sample[i]);
         for (size_t j = 0; j < 2; j++) {
             measure(items, &m[j]);
-            compare(items, m[j].values, batch, VR_ANNOY_BATCH, values[j]);
+            compare(items, m[j].values, sample + k, BATCH, values[j]);
         }
-        for (size_t i = 0; i < VR_ANNOY_BATCH; i++) {
+        for (size_t i = 0; i < BATCH; i++) {
             uint32_t id = sample[k + i];
             float length = divisor(items, id);
             float first = distance(items, &m[0], id, values[0][i]);
@@ -311,7 +300,7 @@ static void two_means(const vr_annoy_items *items, const uint32_t *ids, uint32_t
     if (items->strict)
         add_one_by_one(items, sample, m);
     else
-        add_in_batches(items, sample, vectors + 2 * items->layout.dim, m);
+        add_in_batches(items, sample, m);
 }
 
 void vr_annoy_split(const vr_annoy_items *items, const uint32_t *ids, uint32_t count, vr_kiss *random,
@@ -357,35 +346,35 @@ vr_annoy_plane vr_annoy_plane_of(const vr_annoy_items *items, const uint8_t *nod
     return plane;
 }
 
-uint8_t vr_annoy_side(const vr_annoy_items *items, const vr_annoy_plane *plane, uint32_t id,
+uint8_t vr_annoy_side(const vr_annoy_items *items, const vr_annoy_plane *plane, uint32_t id, float product,
                       vr_kiss *random)
 {
-    float margin, offset = offset_of(items, plane->factor, id);
-    items->simd->dot_rows(plane->normal, row_of(items, id), 1, items->layout.dim, &margin);
-    margin += offset;
-    float doubt = 4.0f * items->slack * (plane->length * items->lengths[id] + fabsf(offset)) + items->tiny;
-    if (fabsf(margin) > doubt)
-        return margin > 0.0f;
-    margin = strict_dot(plane->normal, row_of(items, id), items->layout.dim) + offset;
+    float offset = offset_of(items, plane->factor, id), margin = product + offset;
+    if (items->strict) {
+        float doubt =
+            4.0f * items->slack * (plane->length * items->lengths[id] + fabsf(offset)) + items->tiny;
+        if (!(fabsf(margin) > doubt))
+            margin = strict_dot(plane->normal, vr_annoy_row(items, id), items->layout.dim) + offset;
+    }
     return margin == 0.0f ? vr_kiss_flip(random) : margin > 0.0f;
 }
 
 uint32_t vr_annoy_sides(const vr_annoy_items *items, const uint8_t *node, const uint32_t *ids,
                         uint32_t count, vr_kiss *random, uint8_t *sides)
 {
+    enum { GROUP = 16 };
+    float products[GROUP];
     vr_annoy_plane plane = vr_annoy_plane_of(items, node);
-    bool far = count > vr_annoy_near(items);
+    bool far = !items->names;
     uint32_t ones = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (far && i + AHEAD < count)
-            fetch(items, ids[i + AHEAD]);
-        sides[i] = vr_annoy_side(items, &plane, ids[i], random);
-        ones += sides[i];
+    for (uint32_t first = 0; first < count; first += GROUP) {
+        uint32_t end = (uint32_t)vr_min(first + GROUP, count);
+        for (uint32_t i = end; far && i < vr_min(end + GROUP, count); i++)
+            fetch(items, ids[i]);
+        items->simd->dot_ids(plane.normal, items->rows, items->stride, ids + first, end - first,
+                             items->layout.dim, products);
+        for (uint32_t i = first; i < end; i++)
+            ones += sides[i] = vr_annoy_side(items, &plane, ids[i], products[i - first], random);
     }
     return ones;
-}
-
-uint32_t vr_annoy_near(const vr_annoy_items *items)
-{
-    return (uint32_t)(NEAR_BYTES / (items->layout.dim * sizeof(float)));
 }

@@ -23,24 +23,37 @@ struct vr_annoy_frame {
 
 vrec_status vr_annoy_bench_init(vr_annoy_bench *bench, const vr_annoy_items *items, vrec_error *err)
 {
-    bench->ids = vr_alloc(items->count, sizeof *bench->ids);
     bench->moved = vr_alloc(items->count, sizeof *bench->moved);
-    bench->sides = vr_alloc(items->count, 1);
-    bench->vectors = vr_alloc(items->layout.dim, (2 + VR_ANNOY_BATCH) * sizeof *bench->vectors);
-    if (bench->ids && bench->moved && bench->sides && bench->vectors)
+    bench->vectors = vr_alloc(items->layout.dim, 2 * sizeof *bench->vectors);
+    if (vr_annoy_near_init(&bench->near, items) && bench->moved && bench->vectors)
         return VREC_OK;
-    return vr_fail_memory(err, items->count * (2 * sizeof *bench->ids + 1), "building a tree");
+    return vr_fail_memory(err, items->count * sizeof *bench->moved, "building a tree");
 }
 
 void vr_annoy_bench_free(vr_annoy_bench *bench)
 {
-    vr_free(bench->ids);
     vr_free(bench->moved);
-    vr_free(bench->sides);
-    vr_free(bench->part_of);
     vr_free(bench->vectors);
+    vr_annoy_near_free(&bench->near);
     vr_free(bench->frames);
     vr_free(bench->planes);
+}
+
+vrec_status vr_annoy_order_init(vr_annoy_order *order, const vr_annoy_items *items, vrec_error *err)
+{
+    order->ids = vr_alloc(items->count, sizeof *order->ids);
+    order->sides = vr_alloc(items->count, 1);
+    order->part_of = vr_alloc(items->count, sizeof *order->part_of);
+    if (order->ids && order->sides && order->part_of)
+        return VREC_OK;
+    return vr_fail_memory(err, (size_t)items->count * VR_ANNOY_ORDER_BYTES, "building a tree");
+}
+
+void vr_annoy_order_free(vr_annoy_order *order)
+{
+    vr_free(order->ids);
+    vr_free(order->sides);
+    vr_free(order->part_of);
 }
 
 void *vr_annoy_enlarge(void *old, size_t used, size_t bytes)
@@ -75,7 +88,7 @@ uint8_t *vr_annoy_append(vr_annoy_tree *tree, const vr_annoy_items *items)
 static bool add_leaf(const vr_annoy_items *items, vr_annoy_tree *tree, const uint32_t *ids, uint32_t count,
                      uint32_t *child)
 {
-    *child = ids[0];
+    *child = items->names ? items->names[ids[0]] : ids[0];
     if (count == 1 && count < items->count)
         return true;
     *child = items->count + tree->count;
@@ -84,7 +97,9 @@ static bool add_leaf(const vr_annoy_items *items, vr_annoy_tree *tree, const uin
         return false;
     memset(node, 0, items->layout.size);
     vr_node_put_int(node, 0, count);
-    memcpy(node + items->layout.children, ids, count * sizeof *ids);
+    for (uint32_t i = 0; i < count; i++)
+        vr_node_put_int(node, items->layout.children + i * sizeof *ids,
+                        items->names ? items->names[ids[i]] : ids[i]);
     return true;
 }
 
@@ -100,28 +115,27 @@ static double imbalance(uint32_t ones, uint32_t count)
 }
 
 /* Moves side 0 to the front; both sides keep their order. */
-static void partition(vr_annoy_bench *bench, uint32_t begin, uint32_t count)
+static void partition(uint32_t *ids, const uint8_t *sides, uint32_t count, uint32_t *moved)
 {
-    uint32_t *ids = bench->ids + begin, zeros = 0, ones = 0;
-    const uint8_t *sides = bench->sides + begin;
+    uint32_t zeros = 0, ones = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id = ids[i];
         ids[zeros] = id; /* written over by the next, unless it counts */
-        bench->moved[ones] = id;
+        moved[ones] = id;
         zeros += !sides[i];
         ones += sides[i];
     }
-    memcpy(ids + zeros, bench->moved, ones * sizeof *ids);
+    memcpy(ids + zeros, moved, ones * sizeof *ids);
 }
 
-uint32_t vr_annoy_divide(vr_annoy_bench *bench, const vr_annoy_items *items, uint32_t begin, uint32_t count,
-                         bool tried, uint32_t ones, vr_kiss *random, uint8_t *node)
+uint32_t vr_annoy_divide(const vr_annoy_work *work, const vr_annoy_items *items, uint32_t begin,
+                         uint32_t count, bool tried, uint32_t ones, vr_kiss *random, uint8_t *node)
 {
-    const uint32_t *ids = bench->ids + begin;
-    uint8_t *sides = bench->sides + begin;
+    uint32_t *ids = work->order->ids + begin;
+    uint8_t *sides = work->order->sides + begin;
     for (size_t attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (attempt > 0 || !tried) {
-            vr_annoy_split(items, ids, count, random, bench->vectors, node);
+            vr_annoy_split(items, ids, count, random, work->bench->vectors, node);
             ones = vr_annoy_sides(items, node, ids, count, random, sides);
         }
         if (imbalance(ones, count) < 0.95)
@@ -133,7 +147,7 @@ uint32_t vr_annoy_divide(vr_annoy_bench *bench, const vr_annoy_items *items, uin
         for (uint32_t i = 0; i < count; i++)
             ones += sides[i] = vr_kiss_flip(random);
     }
-    partition(bench, begin, count);
+    partition(ids, sides, count, work->bench->moved);
     return count - ones;
 }
 
@@ -155,9 +169,10 @@ static bool make_room(vr_annoy_bench *bench, size_t size)
     return true;
 }
 
-static bool push_split(vr_annoy_bench *bench, const vr_annoy_items *items, uint32_t begin, uint32_t count,
-                       vr_kiss *random)
+static bool push_split(const vr_annoy_work *work, const vr_annoy_items *items, uint32_t begin,
+                       uint32_t count, vr_kiss *random)
 {
+    vr_annoy_bench *bench = work->bench;
     size_t size = items->layout.size;
     if (!make_room(bench, size))
         return false;
@@ -166,7 +181,7 @@ static bool push_split(vr_annoy_bench *bench, const vr_annoy_items *items, uint3
     *frame = (vr_annoy_frame){ .begin = begin, .count = count };
     memset(node, 0, size);
     vr_node_put_int(node, 0, count);
-    frame->zeros = vr_annoy_divide(bench, items, begin, count, false, 0, random, node);
+    frame->zeros = vr_annoy_divide(work, items, begin, count, false, 0, random, node);
     frame->first = frame->zeros > count - frame->zeros;
     bench->depth++;
     return true;
@@ -181,12 +196,13 @@ static uint32_t next_side(const vr_annoy_frame *frame, uint32_t *begin, uint32_t
     return side;
 }
 
-/* Gives a finished child to the topmost split, and if that is then finished, that one to the next; what
- * is finished last is left in *child. */
-static bool finish(vr_annoy_bench *bench, const vr_annoy_items *items, vr_annoy_tree *tree, uint32_t *child)
+/* Gives a finished child to the topmost split, and if that is then finished, that one to the next, down to
+ * the one that is to be left; what is finished last is left in *child. */
+static bool finish(vr_annoy_bench *bench, size_t left, const vr_annoy_items *items, vr_annoy_tree *tree,
+                   uint32_t *child)
 {
     size_t size = items->layout.size;
-    while (bench->depth > 0) {
+    while (bench->depth > left) {
         vr_annoy_frame *frame = &bench->frames[bench->depth - 1];
         uint8_t *node = bench->planes + (bench->depth - 1) * size;
         uint32_t begin, count;
@@ -204,31 +220,56 @@ static bool finish(vr_annoy_bench *bench, const vr_annoy_items *items, vr_annoy_
     return true;
 }
 
-void vr_annoy_start(vr_annoy_bench *bench, const vr_annoy_items *items)
+void vr_annoy_start(const vr_annoy_work *work)
 {
-    for (uint32_t i = 0; i < items->count; i++)
-        bench->ids[i] = i;
+    for (uint32_t i = 0; i < work->items->count; i++)
+        work->order->ids[i] = i;
+}
+
+static vrec_status grow(const vr_annoy_work *work, const vr_annoy_items *items, uint32_t begin,
+                        uint32_t count, vr_kiss *random, uint32_t *child, vrec_error *err);
+
+/* What is above these ids, whose items are first brought near. */
+static vrec_status grow_near(const vr_annoy_work *work, uint32_t begin, uint32_t count, vr_kiss *random,
+                             uint32_t *child, vrec_error *err)
+{
+    vr_annoy_items *near = &work->bench->near;
+    vr_annoy_bring_near(near, work->items, work->order->ids + begin, count);
+    return grow(work, near, begin, count, random, child, err);
+}
+
+static vrec_status grow(const vr_annoy_work *work, const vr_annoy_items *items, uint32_t begin,
+                        uint32_t count, vr_kiss *random, uint32_t *child, vrec_error *err)
+{
+    vr_annoy_bench *bench = work->bench;
+    size_t left = bench->depth;
+    for (;;) {
+        bool leaf = count <= items->layout.capacity, done = true;
+        vrec_status status = VREC_OK;
+        if (!work->keep_on(work->context, leaf ? count : 0, count))
+            return VREC_CANCELLED;
+        bool finished = leaf || (!items->names && count <= vr_annoy_near(items));
+        if (leaf)
+            done = add_leaf(items, work->tree, work->order->ids + begin, count, child);
+        else if (finished)
+            status = grow_near(work, begin, count, random, child, err);
+        else
+            done = push_split(work, items, begin, count, random);
+        if (status != VREC_OK)
+            return status;
+        if (done && finished)
+            done = finish(bench, left, items, work->tree, child);
+        if (!done)
+            return vr_fail_memory(err, work->tree->count * items->layout.size, "the nodes of a tree");
+        if (bench->depth == left)
+            return VREC_OK;
+        next_side(&bench->frames[bench->depth - 1], &begin, &count);
+    }
 }
 
 vrec_status vr_annoy_grow(const vr_annoy_work *work, uint32_t begin, uint32_t count, vr_kiss *random,
                           uint32_t *child, vrec_error *err)
 {
-    vr_annoy_bench *bench = work->bench;
-    const vr_annoy_items *items = work->items;
-    bench->depth = 0;
-    for (;;) {
-        bool leaf = count <= items->layout.capacity, done;
-        if (!work->keep_on(work->context, leaf ? count : 0))
-            return VREC_CANCELLED;
-        if (leaf)
-            done = add_leaf(items, work->tree, bench->ids + begin, count, child) &&
-                   finish(bench, items, work->tree, child);
-        else
-            done = push_split(bench, items, begin, count, random);
-        if (!done)
-            return vr_fail_memory(err, work->tree->count * items->layout.size, "the nodes of a tree");
-        if (bench->depth == 0)
-            return VREC_OK;
-        next_side(&bench->frames[bench->depth - 1], &begin, &count);
-    }
+    work->bench->depth = 0;
+    return grow(work, work->items, begin, count, random, child, err);
 }

@@ -14,12 +14,11 @@ typedef struct vr_annoy_tree {
 
 typedef struct vr_annoy_frame vr_annoy_frame;
 
-/* What one thread needs to build trees. Zeroed is empty. */
+/* What a thread needs to build trees. Zeroed is empty. */
 typedef struct vr_annoy_bench {
-    uint32_t *ids, *moved; /* of all items, in the order of the tree's leaves; room for a part of them */
-    uint8_t *sides;        /* of them */
-    uint32_t *part_of;     /* top.c: which part an item is in; NULL until needed */
+    uint32_t *moved; /* room for a part of the ids */
     float *vectors;
+    vr_annoy_items near;    /* the items that are being divided further, when they are few */
     vr_annoy_frame *frames; /* the splits that are being divided, from the root down, */
     uint8_t *planes;        /* and their nodes */
     size_t depth, room;
@@ -28,31 +27,46 @@ typedef struct vr_annoy_bench {
 vrec_status vr_annoy_bench_init(vr_annoy_bench *bench, const vr_annoy_items *items, vrec_error *err);
 void vr_annoy_bench_free(vr_annoy_bench *bench);
 
+/* What every tree in the making needs: all ids, in the order of its leaves as far as that is known. */
+typedef struct vr_annoy_order {
+    uint32_t *ids;
+    uint8_t *sides;    /* of them */
+    uint32_t *part_of; /* top.c: which part an item is in */
+} vr_annoy_order;
+enum { VR_ANNOY_ORDER_BYTES = 9 /* for every item */ };
+
+vrec_status vr_annoy_order_init(vr_annoy_order *order, const vr_annoy_items *items, vrec_error *err);
+void vr_annoy_order_free(vr_annoy_order *order);
+
 /* A tree in the making. */
 typedef struct vr_annoy_work {
     const vr_annoy_items *items;
     vr_annoy_bench *bench;
+    vr_annoy_order *order;
     vr_annoy_tree *tree;
-    /* Is told how many more items have found their leaf, and says whether to go on. If not, the tree stays
-     * unfinished, and VREC_CANCELLED is returned without a message. */
-    bool (*keep_on)(void *context, uint32_t placed);
+    /* Is told how many more items have found their leaf, and how many have been looked at, and says whether
+     * to go on. If not, the tree stays unfinished, and VREC_CANCELLED is returned without a message. */
+    bool (*keep_on)(void *context, uint32_t placed, uint32_t seen);
     void *context;
 } vr_annoy_work;
 
 /* All ids, in order: where a tree starts from. */
-void vr_annoy_start(vr_annoy_bench *bench, const vr_annoy_items *items);
+void vr_annoy_start(const vr_annoy_work *work);
 
 /* Builds what is above count ids from begin on. *child is its node, as a split has it, or the item. */
 vrec_status vr_annoy_grow(const vr_annoy_work *work, uint32_t begin, uint32_t count, vr_kiss *random,
                           uint32_t *child, vrec_error *err);
 
-/* top.c: builds a tree whose upper part is divided level by level. */
-vrec_status vr_annoy_grow_by_levels(const vr_annoy_work *work, vr_kiss *random, vrec_error *err);
+/* top.c: builds count <= VR_ANNOY_GROUP trees over the same items, whose upper parts are divided level by
+ * level. They share nothing; streams is one random stream each. */
+enum { VR_ANNOY_GROUP = 8 };
+vrec_status vr_annoy_grow_by_levels(const vr_annoy_work *works, uint32_t count, const vr_kiss *streams,
+                                    vrec_error *err);
 
 /* Finds a plane for these ids and moves those on side 0 to the front; returns how many. The first attempt
- * may have been made: then the node has its plane, bench->sides its sides, and ones are on side 1. */
-uint32_t vr_annoy_divide(vr_annoy_bench *bench, const vr_annoy_items *items, uint32_t begin, uint32_t count,
-                         bool tried, uint32_t ones, vr_kiss *random, uint8_t *node);
+ * may have been made: then the node has its plane, the order its sides, and ones are on side 1. */
+uint32_t vr_annoy_divide(const vr_annoy_work *work, const vr_annoy_items *items, uint32_t begin,
+                         uint32_t count, bool tried, uint32_t ones, vr_kiss *random, uint8_t *node);
 
 /* One more node, not initialised; NULL if memory, or numbers for nodes, are short. */
 uint8_t *vr_annoy_append(vr_annoy_tree *tree, const vr_annoy_items *items);

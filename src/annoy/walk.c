@@ -122,6 +122,7 @@ static void find(vr_annoy_walk *w, uint32_t item)
     w->found[w->found_count] = item;
     w->found_count += !(*word & bit);
     *word |= bit;
+    w->strange |= item >= w->crew->forest->base.rows;
 }
 
 /* A leaf's items, unless there are more than fit a bucket. False if one of them can't be. */
@@ -211,6 +212,7 @@ static void push_roots(vr_annoy_walk *w)
         w->heap[i] = vr_topk_key(INFINITY, forest->count - 1 - i);
     w->heap_count = forest->root_count;
     w->found_count = 0;
+    w->strange = false;
     w->counted = 0;
     w->visits = 0;
     pop_next(w);

@@ -25,6 +25,7 @@ typedef struct vr_annoy_walk {
     uint64_t *marks; /* a bit per node: it is a candidate already. All zero before */
     uint32_t *found; /* the candidates, without repetition */
     size_t found_count;
+    bool strange; /* one of them isn't among the items: of a damaged file */
     uint64_t counted, visits;
     uint64_t *heap;
     size_t heap_count;

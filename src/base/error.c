@@ -9,6 +9,7 @@
 static void fill(vrec_error *err, vrec_status status, const char *format, va_list args)
 {
     err->status = (int32_t)status;
+    err->system_error = 0;
     vsnprintf(err->message, sizeof err->message, format, args);
 }
 
@@ -31,6 +32,7 @@ vrec_status vr_fail_errno(vrec_error *err, int errnum, const char *format, ...)
         va_start(args, format);
         fill(err, status, format, args);
         va_end(args);
+        err->system_error = errnum;
         size_t used = strlen(err->message);
         char reason[128] = "";
         if (strerror_r(errnum, reason, sizeof reason) != 0)

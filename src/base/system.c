@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _DEFAULT_SOURCE /* getentropy */
+#define _GNU_SOURCE /* getentropy, sched_getaffinity */
 #include "base/system.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +31,15 @@ uint64_t vr_random_u64(void)
         return number;
     clock_gettime(CLOCK_REALTIME, &now); /* a kernel without the call */
     return ((uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec << 16) ^ vr_process_id();
+}
+
+size_t vr_cores(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+        return (size_t)CPU_COUNT(&allowed);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN); /* there are more than fit the set */
+    return cores < 1 ? 1 : (size_t)cores;
 }
 
 uint64_t vr_process_id(void)

@@ -1,9 +1,10 @@
-/* What only the operating system knows: time, chance, the process, and whether a peer is still there.
- * SPDX-License-Identifier: Apache-2.0 */
+/* What only the operating system knows: time, chance, cores, the process, and whether a peer is still
+ * there. SPDX-License-Identifier: Apache-2.0 */
 #ifndef VR_BASE_SYSTEM_H
 #define VR_BASE_SYSTEM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Milliseconds of a clock that is never set back. */
@@ -13,6 +14,9 @@ void vr_sleep_us(int64_t microseconds);
 
 /* A number that no other process will get. */
 uint64_t vr_random_u64(void);
+
+/* How many cores this process may use. */
+size_t vr_cores(void);
 
 uint64_t vr_process_id(void);
 

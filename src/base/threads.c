@@ -11,11 +11,11 @@
 #include "base/threads.h"
 
 #include "base/memory.h"
+#include "base/system.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 typedef struct job {
     void (*work)(void *context, size_t worker);
@@ -148,8 +148,7 @@ size_t vr_thread_count(int32_t wish)
         wish = atomic_load_explicit(&default_threads, memory_order_relaxed);
     if (wish > 0)
         return vr_min((size_t)wish, VR_MAX_THREADS);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : vr_min((size_t)cores, VR_MAX_THREADS);
+    return vr_min(vr_cores(), VR_MAX_THREADS);
 }
 
 bool vr_set_default_threads(int32_t threads)

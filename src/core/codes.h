@@ -29,9 +29,17 @@ typedef struct vr_codes {
     size_t groups;      /* of 4 digits, an even number */
     size_t block_bytes; /* a multiple of 64 */
     float bias_factor;
-    float slack; /* see vr_slack() */
     uint8_t *blocks;
 } vr_codes;
+
+/* A vector as scale * digits, with upper bounds of its length and of the length of what is left. */
+typedef struct vr_coded {
+    float scale, error, length;
+} vr_coded;
+
+/* Encodes x, of dim values whose squares add up to norm, a finite number. digits: dim of them, within
+ * -max..max. */
+vr_coded vr_encode(const float *x, size_t dim, float norm, int max, int8_t *digits);
 
 /* A bound, with room, of the relative rounding error of sums of dim products: 3.2 (dim + 16) 2^-24. */
 float vr_slack(size_t dim);
@@ -62,8 +70,13 @@ static inline const float *vr_codes_factors(const vr_codes *codes, size_t block)
     return (const float *)(vr_codes_block(codes, block) + codes->simd->tile_rows * codes->groups * 4);
 }
 
+/* Encodes one finite query as dim plain digits, and puts what else the kernels know of it at position q.
+ * The rest term leaves room for rounding by slack * |query|. */
+void vr_encode_query(const vr_simd *simd, const float *query, size_t dim, size_t q, int8_t *digits,
+                     vr_code_queries *queries);
+
 /* Puts one finite query at position q of width in queries, whose digits are given room here: groups *
- * width * 4 of them. The rest term leaves room for rounding by slack * |query|. */
+ * width * 4 of them. */
 void vr_codes_query(const vr_codes *codes, const float *query, size_t q, size_t width, int8_t *digits,
                     vr_code_queries *queries);
 

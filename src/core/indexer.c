@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/indexer.h"
 
-#include "base/memory.h"
-#include "core/matrix.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -26,27 +23,6 @@ vrec_status vr_report(const vrec_progress *progress, const char *what, uint64_t 
         return vr_fail(err, VREC_CANCELLED, "%s: stopped by the caller after %llu of %llu", what,
                        (unsigned long long)done, (unsigned long long)total);
     return VREC_OK;
-}
-
-vrec_status vr_copy_items(const vrec_matrix *items, const vrec_progress *progress, float *out,
-                          vrec_error *err)
-{
-    enum { BLOCK_VALUES = 1 << 20 };
-    size_t dim = items->dim, block = vr_max(1, BLOCK_VALUES / dim);
-    for (size_t first = 0; first < items->rows; first += block) {
-        size_t count = vr_min(block, items->rows - first);
-        vrec_status status = vr_report(progress, "copying", first, items->rows, err);
-        if (status != VREC_OK)
-            return status;
-        float *to = out + first * dim;
-        vr_matrix_rows(items, first, count, to);
-        size_t bad = vr_find_nonfinite(to, count * dim);
-        if (bad < count * dim)
-            return vr_fail(err, VREC_INVALID,
-                           "items: row %zu, column %zu is not a finite float32 (%g); clean or drop the row",
-                           first + bad / dim, bad % dim, (double)to[bad]);
-    }
-    return vr_report(progress, "copying", items->rows, items->rows, err);
 }
 
 bool vr_excluded(const vr_query *query, size_t row, int64_t id)

@@ -79,8 +79,4 @@ void vr_fact(vrec_indexer *indexer, const char *key, const char *format, ...)
 vrec_status vr_report(const vrec_progress *progress, const char *what, uint64_t done, uint64_t total,
                       vrec_error *err);
 
-/* Copies all rows of items, as float32, to out; NaN and Inf are errors that name their place. */
-vrec_status vr_copy_items(const vrec_matrix *items, const vrec_progress *progress, float *out,
-                          vrec_error *err);
-
 #endif

@@ -110,9 +110,10 @@ static void sort(uint64_t *keys, size_t count, size_t depth)
 
 void vr_topk_shrink(vr_topk *top)
 {
-    if (top->count <= top->k)
+    if (top->count < top->k)
         return;
-    select_smallest(top->keys, top->count, top->k);
+    if (top->count > top->k)
+        select_smallest(top->keys, top->count, top->k);
     top->count = top->k;
     uint64_t largest = 0;
     for (size_t i = 0; i < top->k; i++)

@@ -56,7 +56,7 @@ static inline uint32_t vr_topk_row(uint64_t key)
     return (uint32_t)key;
 }
 
-/* Keeps the k smallest and sets the limit, if there are more. */
+/* Keeps the k smallest and sets the limit, if there are as many. */
 void vr_topk_shrink(vr_topk *top);
 
 static inline void vr_topk_push(vr_topk *top, uint64_t key)

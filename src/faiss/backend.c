@@ -2,6 +2,7 @@
 #include "faiss/backend.h"
 
 #include "base/threads.h"
+#include "core/items.h"
 #include "faiss/flat.h"
 
 enum { INDEX_TYPE, METRIC, CODES, THREADS };
@@ -34,7 +35,8 @@ static const vrec_option options[] = {
                   .default_value = "0",
                   .range = "-1..256",
                   .stage = "index",
-                  .help = "threads to load and search with; 0: the process default, -1: all cores" },
+                  .help = "threads to build and load with; a query has its own; 0: the process default, "
+                          "-1: all cores" },
 };
 
 static const vr_option_table table = { .backend = "faiss",
@@ -50,7 +52,8 @@ static vrec_status from_embeddings(const vr_options *given, const vrec_matrix *i
     vrec_status status = vr_flat_create(metrics[given->value[METRIC]], items->rows, items->dim, &flat, err);
     if (status != VREC_OK)
         return status;
-    status = vr_copy_items(items, progress, flat->items, err);
+    status = vr_copy_items(items, vr_thread_count((int32_t)given->value[THREADS]), progress, flat->items,
+                           items->dim * sizeof(float), err);
     if (status != VREC_OK) {
         vr_flat_free(&flat->base);
         return status;

@@ -63,16 +63,26 @@ void vr_flat_describe(vr_flat *flat)
 typedef struct fill {
     const vr_flat *flat;
     vr_codes *codes;
+    const vr_query *query; /* that waits for them */
     atomic_size_t next;
+    atomic_bool stopped;
+    vrec_status status; /* of reporting, by the first thread alone */
+    vrec_error error;
 } fill;
 
 static void fill_blocks(void *context, size_t worker)
 {
     enum { ROWS = 1024 }; /* a multiple of every tile_rows */
     fill *f = context;
-    (void)worker;
-    for (size_t first; (first = atomic_fetch_add(&f->next, ROWS)) < f->codes->rows;)
-        vr_codes_fill(f->codes, f->flat->items, first, vr_min(ROWS, f->codes->rows - first));
+    size_t rows = f->codes->rows, queries = f->query->queries->rows;
+    for (size_t first; !atomic_load(&f->stopped) && (first = atomic_fetch_add(&f->next, ROWS)) < rows;) {
+        vr_codes_fill(f->codes, f->flat->items, first, vr_min(ROWS, rows - first));
+        if (worker > 0)
+            continue;
+        f->status = vr_report(f->query->progress, "searching", 0, rows * queries, &f->error);
+        if (f->status != VREC_OK)
+            atomic_store(&f->stopped, true);
+    }
 }
 
 float vr_flat_bias(const vr_flat *flat)
@@ -80,20 +90,30 @@ float vr_flat_bias(const vr_flat *flat)
     return flat->metric == VR_METRIC_L2 ? vr_slack(flat->base.dim) - 0.5f : 0.0f;
 }
 
-const vr_codes *vr_flat_codes(vr_flat *flat, size_t queries, size_t threads)
+vrec_status vr_flat_codes(vr_flat *flat, const vr_query *query, size_t threads, const vr_codes **out,
+                          vrec_error *err)
 {
-    vr_codes *codes = atomic_load_explicit(&flat->codes, memory_order_acquire);
-    if (codes || !flat->wants_codes)
-        return codes;
+    size_t queries = query->queries->rows;
+    *out = atomic_load_explicit(&flat->codes, memory_order_acquire);
+    if (*out || !flat->wants_codes)
+        return VREC_OK;
     if (atomic_fetch_add(&flat->scans, queries) + queries < SCANS_BEFORE_CODES)
-        return NULL;
+        return VREC_OK;
     if (atomic_flag_test_and_set(&flat->coding)) /* somebody is at it, or memory was short */
-        return NULL;
-    codes = vr_codes_create(vr_simd_get(), flat->base.rows, flat->base.dim, vr_flat_bias(flat));
+        return VREC_OK;
+    vr_codes *codes = vr_codes_create(vr_simd_get(), flat->base.rows, flat->base.dim, vr_flat_bias(flat));
     if (!codes)
-        return NULL; /* the answers are the same without */
-    fill f = { .flat = flat, .codes = codes };
+        return VREC_OK; /* the answers are the same without */
+    fill f = { .flat = flat, .codes = codes, .query = query };
     vr_parallel(threads, fill_blocks, &f);
+    if (f.status != VREC_OK) {
+        vr_codes_free(codes);
+        atomic_flag_clear(&flat->coding);
+        if (err)
+            *err = f.error;
+        return f.status;
+    }
     atomic_store_explicit(&flat->codes, codes, memory_order_release);
-    return codes;
+    *out = codes;
+    return VREC_OK;
 }

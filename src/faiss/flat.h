@@ -29,8 +29,10 @@ void vr_flat_describe(vr_flat *flat);
 /* By what a row's squared norm is multiplied where sums start: -1/2 for L2 and 0 for IP, and slack. */
 float vr_flat_bias(const vr_flat *flat);
 
-/* The codes for a call with that many queries; NULL if there are none yet. Makes them when they pay. */
-const vr_codes *vr_flat_codes(vr_flat *flat, size_t queries, size_t threads);
+/* *out is the codes for a call; NULL if there are none yet. Makes them when they pay. Fails only if the
+ * caller stops it. */
+vrec_status vr_flat_codes(vr_flat *flat, const vr_query *query, size_t threads, const vr_codes **out,
+                          vrec_error *err);
 
 vrec_status vr_flat_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err);
 

@@ -56,7 +56,6 @@ static size_t place(vr_flat_search *s, void *block)
  * what a tile takes, one at a time is faster. */
 static void choose_scan(vr_flat_search *s, size_t queries)
 {
-    s->codes = vr_flat_codes(s->flat, queries, s->threads);
     s->width = 1;
     s->scan = VR_SCAN_ROWS;
     if (s->codes) {
@@ -69,7 +68,7 @@ static void choose_scan(vr_flat_search *s, size_t queries)
     }
 }
 
-static void plan(vr_flat_search *s)
+static vrec_status plan(vr_flat_search *s, vrec_error *err)
 {
     size_t rows = s->flat->base.rows, dim = s->flat->base.dim, nq = s->query->queries->rows;
     s->k = vr_min(s->query->top_k, rows);
@@ -77,6 +76,9 @@ static void plan(vr_flat_search *s)
     double worth = 1.0 + (double)rows * (double)dim * (double)nq / FLOPS_PER_THREAD;
     size_t chunks = (rows + s->chunk - 1) / s->chunk;
     s->threads = vr_min(vr_min(s->query->threads, chunks), (size_t)fmin(worth, VR_MAX_THREADS));
+    vrec_status status = vr_flat_codes(s->flat, s->query, s->threads, &s->codes, err);
+    if (status != VREC_OK)
+        return status;
     choose_scan(s, nq);
     size_t by_cache = WAVE_BYTES / (dim * sizeof(float));
     size_t by_keys = KEY_BYTES / (vr_topk_capacity(s->k) * sizeof(uint64_t) * s->threads);
@@ -84,6 +86,7 @@ static void plan(vr_flat_search *s)
     s->slack = vr_slack(dim);
     s->tiny = ((float)dim + 8.0f) * 4.0f * FLT_MIN;
     s->total = rows * nq;
+    return VREC_OK;
 }
 
 /* Lays the wave's queries out as its way to scan wants them. The last block may lack queries: what stands
@@ -214,7 +217,9 @@ vrec_status vr_flat_query(vrec_indexer *indexer, const vr_query *query, vrec_err
     vr_flat_search s = { .flat = (vr_flat *)indexer, .query = query, .simd = vr_simd_get() };
     if (indexer->rows == 0)
         return VREC_OK;
-    plan(&s);
+    vrec_status status = plan(&s, err);
+    if (status != VREC_OK)
+        return status;
     size_t bytes = place(&s, NULL);
     void *block = vr_scratch_take(&indexer->scratch, bytes);
     if (!block)

@@ -31,6 +31,10 @@ static inline vec v_mul(vec a, vec b)
 {
     return _mm256_mul_ps(a, b);
 }
+static inline vec v_div(vec a, vec b)
+{
+    return _mm256_div_ps(a, b);
+}
 
 static inline vec v_fma(vec a, vec b, vec c)
 {
@@ -102,6 +106,11 @@ static inline ivec i_dot2(ivec sum, ivec a, ivec query_a, ivec b, ivec query_b)
     return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
+static inline __m128i i_fold(ivec v)
+{
+    return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+
 #include "simd/x86.h"
 
 #include "simd/kernels.h"
@@ -111,10 +120,15 @@ const vr_simd vr_simd_avx2 = { .name = "avx2",
                                .tile_queries = QUERIES,
                                .dot_rows = dot_rows,
                                .l2_rows = l2_rows,
+                               .dot_ids = dot_ids,
+                               .l2_ids = l2_ids,
+                               .mix = mix,
+                               .add_to_mean = add_to_mean,
                                .pack = pack,
                                .tile = tile,
                                .code_one = code_one,
                                .code_tile = code_tile,
+                               .code_ids = code_ids,
                                .code_queries = CODE_QUERIES,
                                .code_max = 63,
                                .code_bias = 64,

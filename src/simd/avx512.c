@@ -31,6 +31,10 @@ static inline vec v_mul(vec a, vec b)
 {
     return _mm512_mul_ps(a, b);
 }
+static inline vec v_div(vec a, vec b)
+{
+    return _mm512_div_ps(a, b);
+}
 
 static inline vec v_fma(vec a, vec b, vec c)
 {
@@ -112,6 +116,12 @@ static inline ivec i_dot2(ivec sum, ivec a, ivec query_a, ivec b, ivec query_b)
     return dot(dot(sum, a, query_a), b, query_b);
 }
 
+static inline __m128i i_fold(ivec v)
+{
+    __m256i eight = _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+}
+
 #include "simd/x86.h"
 
 #include "simd/kernels.h"
@@ -121,10 +131,15 @@ const vr_simd vr_simd_avx512 = { .name = "avx512",
                                  .tile_queries = QUERIES,
                                  .dot_rows = dot_rows,
                                  .l2_rows = l2_rows,
+                                 .dot_ids = dot_ids,
+                                 .l2_ids = l2_ids,
+                                 .mix = mix,
+                                 .add_to_mean = add_to_mean,
                                  .pack = pack,
                                  .tile = tile,
                                  .code_one = code_one,
                                  .code_tile = code_tile,
+                                 .code_ids = code_ids,
                                  .code_queries = CODE_QUERIES,
                                  .code_max = 127,
                                  .code_bias = 128,

@@ -5,7 +5,7 @@
  *     v_load, v_store        a vec from and to memory, at any alignment
  *     v_load_part            the first count values of one, zero for the rest; reads no further
  *     v_all                  one value in every lane
- *     v_sub, v_add, v_mul    a - b, a + b, a * b
+ *     v_sub, v_add, v_mul    a - b, a + b, a * b; v_div: a / b
  *     v_fma                  a * b + c with one rounding
  *     v_sum, v_sum4          the lanes of one vec, of four; adding up in the same order
  *     v_transpose            of LANES vecs
@@ -15,6 +15,7 @@
  *
  *     i_load, i_all          from memory; the same 4 bytes, or one int32, in every lane
  *     i_sub, i_float         a - b of int32; int32 to float
+ *     i_sum4                 the lanes of four, added up
  *     i_dot2                 adds to every lane the products of its 4 bytes in a, and in b, with those
  *                            of the query; the bytes of a row are biased by CODE_BIAS, see simd.h
  *
@@ -51,6 +52,12 @@ static inline vec sum_row(const float *query, const float *row, size_t dim, bool
     return v_add(even, odd);
 }
 
+/* The row that is id strides of bytes past rows. */
+static inline const float *row_at(const void *rows, size_t stride, uint32_t id)
+{
+    return (const float *)(const void *)((const char *)rows + id * stride);
+}
+
 static inline void all_rows(const float *query, const float *rows, size_t count, size_t dim, bool l2,
                             float *out)
 {
@@ -73,6 +80,59 @@ static void dot_rows(const float *query, const float *rows, size_t count, size_t
 static void l2_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
 {
     all_rows(query, rows, count, dim, true, out);
+}
+
+static inline void all_ids(const float *query, const void *rows, size_t stride, const uint32_t *ids,
+                           size_t count, size_t dim, bool l2, float *out)
+{
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        vec sums[4];
+        for (size_t r = 0; r < 4; r++)
+            sums[r] = sum_row(query, row_at(rows, stride, ids[i + r]), dim, l2);
+        v_sum4(sums, out + i);
+    }
+    for (; i < count; i++)
+        out[i] = v_sum(sum_row(query, row_at(rows, stride, ids[i]), dim, l2));
+}
+
+static void dot_ids(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
+                    size_t dim, float *out)
+{
+    all_ids(query, rows, stride, ids, count, dim, false, out);
+}
+
+static void l2_ids(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
+                   size_t dim, float *out)
+{
+    all_ids(query, rows, stride, ids, count, dim, true, out);
+}
+
+static void mix(float *values, const float *row, size_t dim, float keep, float take)
+{
+    size_t j = 0;
+    for (; j + LANES <= dim; j += LANES)
+        v_store(values + j, v_fma(v_load(values + j), v_all(keep), v_mul(v_load(row + j), v_all(take))));
+    for (; j < dim; j++)
+        values[j] = values[j] * keep + row[j] * take;
+}
+
+static float add_to_mean(float *values, const float *row, size_t dim, float count, float length)
+{
+    vec squares = v_all(0.0f);
+    float more = count + 1.0f, rest = 0.0f;
+    size_t j = 0;
+    for (; j + LANES <= dim; j += LANES) {
+        vec part = v_div(v_load(row + j), v_all(length));
+        vec mean = v_div(v_add(v_mul(v_load(values + j), v_all(count)), part), v_all(more));
+        squares = v_fma(mean, mean, squares);
+        v_store(values + j, mean);
+    }
+    for (; j < dim; j++) {
+        values[j] = (values[j] * count + row[j] / length) / more;
+        rest += values[j] * values[j];
+    }
+    return v_sum(squares) + rest;
 }
 
 /* Transposes one block of LANES x LANES values, of which count x width exist. */
@@ -180,4 +240,47 @@ static uint32_t code_tile(const vr_code_queries *queries, const uint8_t *codes, 
                           const float *factors, const float *floors, uint32_t *masks)
 {
     return code_masks(queries, CODE_QUERIES, codes, groups, factors, floors, masks);
+}
+
+/* The records of four rows. They are read side by side: nobody can fetch them ahead by their order. */
+static inline void code_four(const vr_code_queries *query, const uint8_t *const rows[4], size_t bytes,
+                             float out[4])
+{
+    enum { STEP = 4 * LANES };
+    const uint8_t *digits = (const uint8_t *)query->digits;
+    ivec sums[4] = { i_all(0), i_all(0), i_all(0), i_all(0) };
+    int32_t dots[4];
+    size_t j = 0;
+    for (; j + 2 * STEP <= bytes; j += 2 * STEP)
+        for (size_t r = 0; r < 4; r++)
+            sums[r] = i_dot2(sums[r], i_load(rows[r] + j), i_load(digits + j), i_load(rows[r] + j + STEP),
+                             i_load(digits + j + STEP));
+    for (size_t r = 0; j < bytes && r < 4; r++)
+        sums[r] = i_dot2(sums[r], i_load(rows[r] + j), i_load(digits + j), i_all(0), i_all(0));
+    i_sum4(sums, dots);
+    for (size_t r = 0; r < 4; r++) {
+        float f[4];
+        memcpy(f, rows[r] + bytes - sizeof f, sizeof f);
+        out[r] = query->scale[0] * (f[0] * (float)(dots[r] - query->offset[0])) + query->length[0] * f[1] +
+                 query->rest[0] * f[2] + f[3];
+    }
+}
+
+static void code_ids(const vr_code_queries *query, const uint8_t *records, size_t lines,
+                     const uint32_t *ids, size_t count, float *out)
+{
+    enum { LINE = 64, AHEAD = 24 };
+    size_t bytes = lines * LINE;
+    for (size_t i = 0; i < count; i += 4) {
+        const uint8_t *rows[4];
+        float four[4];
+        size_t here = count - i < 4 ? count - i : 4;
+        for (size_t r = 0; r < 4; r++)
+            rows[r] = records + ids[r < here ? i + r : i] * bytes;
+        for (size_t r = i + AHEAD; r < i + AHEAD + 4 && r < count; r++)
+            for (size_t j = 0; j < bytes; j += LINE)
+                __builtin_prefetch(records + ids[r] * bytes + j);
+        code_four(query, rows, bytes, four);
+        memcpy(out + i, four, here * sizeof *four);
+    }
 }

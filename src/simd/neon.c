@@ -31,6 +31,10 @@ static inline vec v_mul(vec a, vec b)
 {
     return vmulq_f32(a, b);
 }
+static inline vec v_div(vec a, vec b)
+{
+    return vdivq_f32(a, b);
+}
 
 static inline vec v_fma(vec a, vec b, vec c)
 {
@@ -102,6 +106,12 @@ static inline vec i_float(ivec a)
     return vcvtq_f32_s32(a);
 }
 
+static inline void i_sum4(const ivec v[4], int32_t out[4])
+{
+    for (size_t i = 0; i < 4; i++)
+        out[i] = vaddvq_s32(v[i]);
+}
+
 static inline ivec dot(ivec sum, ivec rows, ivec query)
 {
     int8x16_t a = vreinterpretq_s8_s32(rows), b = vreinterpretq_s8_s32(query);
@@ -122,10 +132,15 @@ const vr_simd vr_simd_neon = { .name = "neon",
                                .tile_queries = QUERIES,
                                .dot_rows = dot_rows,
                                .l2_rows = l2_rows,
+                               .dot_ids = dot_ids,
+                               .l2_ids = l2_ids,
+                               .mix = mix,
+                               .add_to_mean = add_to_mean,
                                .pack = pack,
                                .tile = tile,
                                .code_one = code_one,
                                .code_tile = code_tile,
+                               .code_ids = code_ids,
                                .code_queries = CODE_QUERIES,
                                .code_max = 127,
                                .code_bias = 0,

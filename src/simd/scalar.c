@@ -1,6 +1,8 @@
 /* Plain C: the reference, and the fallback. SPDX-License-Identifier: Apache-2.0 */
 #include "simd/simd.h"
 
+#include <string.h>
+
 enum { ROWS = 8, QUERIES = 4 };
 
 static void dot_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
@@ -23,6 +25,41 @@ static void l2_rows(const float *query, const float *rows, size_t count, size_t 
         }
         out[i] = sum;
     }
+}
+
+static const float *row_at(const void *rows, size_t stride, uint32_t id)
+{
+    return (const float *)(const void *)((const char *)rows + id * stride);
+}
+
+static void dot_ids(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
+                    size_t dim, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        dot_rows(query, row_at(rows, stride, ids[i]), 1, dim, out + i);
+}
+
+static void l2_ids(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
+                   size_t dim, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        l2_rows(query, row_at(rows, stride, ids[i]), 1, dim, out + i);
+}
+
+static void mix(float *values, const float *row, size_t dim, float keep, float take)
+{
+    for (size_t j = 0; j < dim; j++)
+        values[j] = values[j] * keep + row[j] * take;
+}
+
+static float add_to_mean(float *values, const float *row, size_t dim, float count, float length)
+{
+    float more = count + 1.0f, norm = 0.0f;
+    for (size_t j = 0; j < dim; j++) {
+        values[j] = (values[j] * count + row[j] / length) / more;
+        norm += values[j] * values[j];
+    }
+    return norm;
 }
 
 static void pack(const float *rows, size_t count, size_t dim, float *panel, float *norms)
@@ -91,15 +128,36 @@ static uint32_t code_tile(const vr_code_queries *queries, const uint8_t *codes, 
     return code_masks(queries, QUERIES, codes, groups, factors, floors, masks);
 }
 
+static void code_ids(const vr_code_queries *query, const uint8_t *records, size_t lines,
+                     const uint32_t *ids, size_t count, float *out)
+{
+    size_t bytes = lines * 64;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *row = records + ids[i] * bytes;
+        int32_t dot = -query->offset[0];
+        float f[4];
+        memcpy(f, row + bytes - sizeof f, sizeof f);
+        for (size_t j = 0; j < bytes - sizeof f; j++)
+            dot += (int8_t)row[j] * query->digits[j];
+        out[i] =
+            query->scale[0] * (f[0] * (float)dot) + query->length[0] * f[1] + query->rest[0] * f[2] + f[3];
+    }
+}
+
 const vr_simd vr_simd_scalar = { .name = "scalar",
                                  .tile_rows = ROWS,
                                  .tile_queries = QUERIES,
                                  .dot_rows = dot_rows,
                                  .l2_rows = l2_rows,
+                                 .dot_ids = dot_ids,
+                                 .l2_ids = l2_ids,
+                                 .mix = mix,
+                                 .add_to_mean = add_to_mean,
                                  .pack = pack,
                                  .tile = tile,
                                  .code_one = code_one,
                                  .code_tile = code_tile,
+                                 .code_ids = code_ids,
                                  .code_queries = QUERIES,
                                  .code_max = 127,
                                  .code_bias = 0,

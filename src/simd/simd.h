@@ -39,6 +39,20 @@ typedef struct vr_simd {
     /* out[i] = sum over j of (query[j] - rows[i * dim + j])^2 */
     void (*l2_rows)(const float *query, const float *rows, size_t count, size_t dim, float *out);
 
+    /* The same of rows that stand apart: row i is ids[i] * stride bytes past rows. A pair's value has the
+     * bits that it has in dot_rows and l2_rows. */
+    void (*dot_ids)(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
+                    size_t dim, float *out);
+    void (*l2_ids)(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
+                   size_t dim, float *out);
+
+    /* values[j] = values[j] * keep + row[j] * take */
+    void (*mix)(float *values, const float *row, size_t dim, float keep, float take);
+
+    /* values[j] = (values[j] * count + row[j] / length) / (count + 1), every operation rounded: the mean of
+     * count vectors and one more. Returns the sum of the new squares, as dot_rows has it or nearly so. */
+    float (*add_to_mean)(float *values, const float *row, size_t dim, float count, float length);
+
     /* Lays out count <= tile_rows rows as a panel: panel[j * tile_rows + i] = rows[i * dim + j], zero
      * for missing rows; norms[i] = the squared norm of row i, for all tile_rows. */
     void (*pack)(const float *rows, size_t count, size_t dim, float *panel, float *norms);
@@ -57,6 +71,12 @@ typedef struct vr_simd {
                          const float *factors, const float *floors, uint32_t *masks);
     uint32_t (*code_tile)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                           const float *factors, const float *floors, uint32_t *masks);
+
+    /* The left side of the same question, of one query and rows that stand apart, each in a record of its
+     * own: row i at records + ids[i] * lines * 64, its digits, plus code_bias, from the start, its four
+     * factors in the last 16 bytes. The query has lines * 64 digits, 0 where a row has none. */
+    void (*code_ids)(const vr_code_queries *query, const uint8_t *records, size_t lines,
+                     const uint32_t *ids, size_t count, float *out);
     size_t code_queries; /* at most VR_TILE_QUERIES_MAX */
     int code_max;        /* a digit of a row is within -code_max..code_max */
     int code_bias;       /* added to it before it is stored in a byte */

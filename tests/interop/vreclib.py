@@ -41,7 +41,7 @@ class Matrix(ctypes.Structure):
 
 
 class Error(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int32), ("message", ctypes.c_char * 508)]
+    _fields_ = [("status", ctypes.c_int32), ("system_error", ctypes.c_int32), ("message", ctypes.c_char * 504)]
 
 
 class QueryOptions(ctypes.Structure):

@@ -23,7 +23,7 @@ enum { EVERY_DIM = 260, FAILURES_SHOWN = 20, TRIALS = 5, TRIAL_NS = 4000000 };
 static const size_t large_dims[] = { 768, 1536, SAMPLE_DIM_MAX };
 static const size_t bench_dims[] = { 16, 64, 100, 128, 256, 768 };
 
-enum { QUERY, ROWS, PANEL, OUT, BIAS, FLOORS, MASKS, ARGUMENTS };
+enum { QUERY, ROWS, PANEL, OUT, BIAS, FLOORS, MASKS, IDS, ARGUMENTS };
 
 typedef struct check {
     bool quick, bench;
@@ -35,9 +35,11 @@ typedef struct check {
     /* The call being made */
     const char *kernel;
     void (*row_kernel)(const float *query, const float *rows, size_t count, size_t dim, float *out);
+    void (*id_kernel)(const float *query, const void *rows, size_t stride, const uint32_t *ids,
+                      size_t count, size_t dim, float *out);
     size_t count, place, rows_place;
     float *query, *rows, *panel, *out, *bias, *floors;
-    uint32_t *masks, any;
+    uint32_t *masks, *ids, any;
     bool ok; /* so far */
 } check;
 
@@ -201,27 +203,121 @@ static void check_group(check *c, const float *alone, size_t flops_per_value)
     finish(c, call_rows, SAMPLE_ROWS, values * flops_per_value, values * sizeof(float));
 }
 
-static void check_rows(check *c, const exact *sums, size_t flops_per_value)
+/* ---- dot_ids, l2_ids ---- */
+
+static void call_ids(void *context)
+{
+    check *c = context;
+    c->id_kernel(c->query, c->rows, c->sample.dim * sizeof(float), c->ids, c->count, c->sample.dim, c->out);
+}
+
+/* The rows backwards: as many as there are, so that none but those named may be read. */
+static void check_ids(check *c, const float *alone, size_t flops_per_value)
+{
+    size_t dim = c->sample.dim, values = c->count * dim;
+    c->query = copy(c, QUERY, c->sample.queries, dim, c->place);
+    c->rows = copy(c, ROWS, c->sample.rows, values, c->rows_place);
+    c->ids = room(c, IDS, c->count, c->place);
+    c->out = room(c, OUT, c->count, c->place);
+    for (size_t i = 0; i < c->count; i++)
+        c->ids[i] = (uint32_t)(c->count - 1 - i);
+    if (make(c, call_ids))
+        for (size_t i = 0; i < c->count; i++)
+            if (!same_bits(c->out[i], alone[c->ids[i]]))
+                fail(c, "row %zu: expected %.9g, as when alone, got %.9g", (size_t)c->ids[i],
+                     (double)alone[c->ids[i]], (double)c->out[i]);
+    finish(c, call_ids, SAMPLE_ROWS, values * flops_per_value, values * sizeof(float));
+}
+
+static void check_rows(check *c, const char *names[2], const exact *sums, size_t flops_per_value)
 {
     float alone[SAMPLE_ROWS] = { 0 };
     check_alone(c, sums, alone);
     for (size_t count = 1; count <= SAMPLE_ROWS; count++)
         for (size_t place = 0; is_tried(c, count) && place < place_count(c); place++) {
+            c->kernel = names[0];
             start(c, count, place);
             check_group(c, alone, flops_per_value);
+            c->kernel = names[1];
+            start(c, count, place);
+            check_ids(c, alone, flops_per_value);
         }
 }
 
-static void check_dot_rows(check *c)
+static void check_dots(check *c)
 {
     c->row_kernel = c->simd->dot_rows;
-    check_rows(c, c->sample.dot, 2);
+    c->id_kernel = c->simd->dot_ids;
+    check_rows(c, (const char *[]){ "dot_rows", "dot_ids" }, c->sample.dot, 2);
 }
 
-static void check_l2_rows(check *c)
+static void check_l2s(check *c)
 {
     c->row_kernel = c->simd->l2_rows;
-    check_rows(c, c->sample.l2, 3);
+    c->id_kernel = c->simd->l2_ids;
+    check_rows(c, (const char *[]){ "l2_rows", "l2_ids" }, c->sample.l2, 3);
+}
+
+/* ---- mix, add_to_mean ---- */
+
+static void call_mix(void *context)
+{
+    check *c = context;
+    c->simd->mix(c->query, c->rows, c->sample.dim, c->sample.bias[0], c->sample.bias[1]);
+}
+
+/* With one rounding of the sum, or with two. */
+static void check_mix(check *c)
+{
+    size_t dim = c->sample.dim;
+    const float *x = c->sample.queries, *row = c->sample.rows;
+    float keep = c->sample.bias[0], take = c->sample.bias[1];
+    for (size_t place = 0; place < place_count(c); place++) {
+        start(c, 1, place);
+        c->query = copy(c, QUERY, x, dim, place);
+        c->rows = copy(c, ROWS, row, dim, c->rows_place);
+        bool made = make(c, call_mix);
+        for (size_t j = 0; made && j < dim; j++) {
+            float once = fmaf(x[j], keep, row[j] * take), twice = x[j] * keep + row[j] * take;
+            if (!same_bits(c->query[j], once) && !same_bits(c->query[j], twice))
+                fail(c, "value %zu: expected %.9g or %.9g, got %.9g", j, (double)once, (double)twice,
+                     (double)c->query[j]);
+        }
+        finish(c, call_mix, 1, 3 * dim, 2 * dim * sizeof(float));
+    }
+}
+
+static void call_mean(void *context)
+{
+    check *c = context;
+    c->out[0] =
+        c->simd->add_to_mean(c->query, c->rows, c->sample.dim, c->sample.bias[0], c->sample.bias[1]);
+}
+
+static void check_mean(check *c)
+{
+    size_t dim = c->sample.dim;
+    const float *x = c->sample.queries, *row = c->sample.rows;
+    float count = c->sample.bias[0], length = c->sample.bias[1];
+    for (size_t place = 0; place < place_count(c); place++) {
+        exact norm = { 0 };
+        start(c, 1, place);
+        c->query = copy(c, QUERY, x, dim, place);
+        c->rows = copy(c, ROWS, row, dim, c->rows_place);
+        c->out = room(c, OUT, 1, place);
+        bool made = make(c, call_mean);
+        for (size_t j = 0; made && j < dim; j++) {
+            float mean = (x[j] * count + row[j] / length) / (count + 1.0f);
+            double square = (double)mean * (double)mean;
+            if (!same_bits(c->query[j], mean))
+                fail(c, "value %zu: expected %.9g, got %.9g", j, (double)mean, (double)c->query[j]);
+            norm.value += square;
+            norm.positive += isfinite(square) ? square : 0.0;
+        }
+        if (made)
+            expect_in(c, "norm", 0, allowed(norm, dim), c->out[0]);
+        finish(c, call_mean, 1, 5 * dim, 2 * dim * sizeof(float));
+    }
 }
 
 /* ---- pack ---- */
@@ -347,10 +443,8 @@ static void check_tile(check *c)
 static const struct {
     const char *name;
     void (*check)(check *c);
-} kernels[] = { { "dot_rows", check_dot_rows },
-                { "l2_rows", check_l2_rows },
-                { "pack", check_pack },
-                { "tile", check_tile } };
+} kernels[] = { { "dot_rows", check_dots },    { "l2_rows", check_l2s }, { "mix", check_mix },
+                { "add_to_mean", check_mean }, { "pack", check_pack },   { "tile", check_tile } };
 
 static bool check_dim(check *c, size_t dim)
 {

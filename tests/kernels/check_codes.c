@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { KINDS = 4, FACTORS = 4, DIM_MAX = 4099 + 8 };
+enum { KINDS = 4, FACTORS = 4, DIM_MAX = 4099 + 8, LINE = 64, RECORDS = 50, IDS_MAX = 70, MEMORIES = 5 };
 
 typedef uint32_t kernel(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                         const float *factors, const float *floors, uint32_t *masks);
@@ -21,12 +21,18 @@ typedef struct call {
     const vr_simd *simd;
     kernel *run;
     const char *name;
-    size_t dim, groups, width, place;
+    size_t dim, width, place;
+    size_t groups; /* of code_ids: lines */
     vr_code_queries queries;
     uint8_t *codes;
     int8_t *digits;
     float *factors, *floors;
     uint32_t *masks, any;
+
+    /* Of code_ids */
+    size_t count;
+    uint32_t *ids;
+    float *sums;
 } call;
 
 static uint32_t state = 1;
@@ -153,7 +159,8 @@ static bool check_call(call *c, guarded memory[], size_t kind)
     return check_masks(c);
 }
 
-static void time_call(call *c)
+/* values: bytes of rows that the call reads. */
+static void time_call(call *c, void (*run)(void *call), size_t values)
 {
     enum { REPEATS = 2000, TRIALS = 5 };
     double best = INFINITY;
@@ -165,16 +172,100 @@ static void time_call(call *c)
         clock_gettime(CLOCK_MONOTONIC, &to);
         best = fmin(best, (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9);
     }
-    double values = (double)(c->simd->tile_rows * c->groups * 4), each = best / REPEATS;
+    double each = best / REPEATS;
     printf("%-7s %-9s %4zu dims %9.1f ns/call %8.2f GOP/s   %8.2f GB/s\n", c->simd->name, c->name, c->dim,
-           each * 1e9, 2 * values * (double)c->width / each * 1e-9, values / each * 1e-9);
+           each * 1e9, 2 * (double)(values * c->width) / each * 1e-9, (double)values / each * 1e-9);
+}
+
+/* ---- code_ids ---- */
+
+/* Bytes between a row's digits and its factors are anything: the query has zeros there. */
+static void fill_records(call *c, size_t kind, size_t lines)
+{
+    size_t bytes = lines * LINE;
+    for (size_t i = 0; i < RECORDS * bytes; i++) {
+        int digit =
+            i % bytes < c->dim ? draw_digit(c->simd->code_max, kind, i % bytes / 4) : (int)draw() % 256;
+        c->codes[i] = (uint8_t)(digit + c->simd->code_bias);
+    }
+    for (size_t i = 0; i < RECORDS; i++)
+        for (size_t f = 0; f < FACTORS; f++) {
+            float factor = draw_float(f < 3 ? 0.0f : -1.0f, 1.0f);
+            memcpy(c->codes + (i + 1) * bytes - (FACTORS - f) * sizeof factor, &factor, sizeof factor);
+        }
+    memset(c->digits, 0, bytes);
+    memset(&c->queries, 0, sizeof c->queries);
+    int32_t sum = 0;
+    for (size_t j = 0; j < c->dim; j++)
+        sum += c->digits[j] = (int8_t)draw_digit(c->simd->digit_max, kind, j / 4);
+    c->queries.digits = c->digits;
+    c->queries.offset[0] = sum * c->simd->code_bias;
+    c->queries.scale[0] = draw_float(0.0f, 0.01f);
+    c->queries.length[0] = draw_float(0.0f, 2.0f);
+    c->queries.rest[0] = draw_float(0.0f, 0.1f);
+}
+
+static void run_ids(void *context)
+{
+    call *c = context;
+    c->simd->code_ids(&c->queries, c->codes, c->groups, c->ids, c->count, c->sums);
+}
+
+static bool check_sum(const call *c, size_t i)
+{
+    size_t bytes = c->groups * LINE;
+    const uint8_t *record = c->codes + c->ids[i] * bytes;
+    int64_t dot = 0;
+    float f[FACTORS];
+    memcpy(f, record + bytes - sizeof f, sizeof f);
+    for (size_t j = 0; j < c->dim; j++)
+        dot += (c->simd->code_bias ? record[j] - c->simd->code_bias : (int8_t)record[j]) * c->digits[j];
+    double terms[] = { (double)c->queries.scale[0] * (double)f[0] * (double)dot,
+                       (double)c->queries.length[0] * (double)f[1],
+                       (double)c->queries.rest[0] * (double)f[2], (double)f[3] };
+    double sum = terms[0] + terms[1] + terms[2] + terms[3];
+    double magnitude = fabs(terms[0]) + fabs(terms[1]) + fabs(terms[2]) + fabs(terms[3]);
+    return fabs((double)c->sums[i] - sum) <= 8 * 0x1p-24 * magnitude || complain(c, "wrong sum", 0, i);
+}
+
+static bool check_ids_call(call *c, guarded memory[], size_t kind)
+{
+    c->codes = guarded_at(&memory[0], RECORDS * c->groups * LINE, c->place);
+    c->digits = guarded_at(&memory[1], c->groups * LINE, c->place);
+    c->ids = guarded_at(&memory[2], c->count * sizeof *c->ids, c->place);
+    c->sums = guarded_at(&memory[3], c->count * sizeof *c->sums, c->place);
+    fill_records(c, kind, c->groups);
+    for (size_t i = 0; i < c->count; i++)
+        c->ids[i] = i == 0 ? RECORDS - 1 : draw() % RECORDS;
+    if (!survives(run_ids, c))
+        return complain(c, "touched memory outside of its arguments", 0, 0);
+    for (size_t i = 0; i < c->count; i++)
+        if (!check_sum(c, i))
+            return false;
+    return true;
+}
+
+static void check_ids(const vr_simd *simd, size_t dim, bool bench, guarded memory[], size_t *passed,
+                      size_t *failed)
+{
+    static const size_t counts[] = { 1, 2, 3, 4, 5, 30, IDS_MAX };
+    size_t lines = (dim + FACTORS * sizeof(float) + LINE - 1) / LINE;
+    call c = { .simd = simd, .name = "code_ids", .dim = dim, .groups = lines, .width = 1 };
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        for (size_t kind = 0; kind < KINDS; kind++)
+            for (c.place = PLACE_END; c.place <= PLACE_LINE + 1; c.place++) {
+                c.count = counts[i];
+                ++*(check_ids_call(&c, memory, kind) ? passed : failed);
+            }
+    if (bench)
+        time_call(&c, run_ids, c.count * lines * LINE);
 }
 
 bool check_codes(const vr_simd *simd, size_t dim, bool bench, size_t *passed, size_t *failed)
 {
-    static guarded memory[5];
-    for (size_t i = 0; i < 5; i++)
-        if (!memory[i].start && !guarded_init(&memory[i], (size_t)DIM_MAX * VR_TILE_ROWS_MAX))
+    static guarded memory[MEMORIES];
+    for (size_t i = 0; i < MEMORIES; i++)
+        if (!memory[i].start && !guarded_init(&memory[i], (size_t)DIM_MAX * RECORDS + RECORDS * LINE))
             return false;
     call c = { .simd = simd, .dim = dim, .groups = (dim + 7) / 8 * 2 };
     for (size_t wide = 0; wide < 2; wide++) {
@@ -185,7 +276,8 @@ bool check_codes(const vr_simd *simd, size_t dim, bool bench, size_t *passed, si
             for (c.place = PLACE_END; c.place <= PLACE_LINE + 1; c.place++)
                 ++*(check_call(&c, memory, kind) ? passed : failed);
         if (bench)
-            time_call(&c);
+            time_call(&c, run, simd->tile_rows * c.groups * 4);
     }
+    check_ids(simd, dim, bench, memory, passed, failed);
     return true;
 }

@@ -1,5 +1,5 @@
-/* One indexer, many threads, and children: everybody gets the answers of a single thread. For
- * ThreadSanitizer, and plainly. SPDX-License-Identifier: Apache-2.0 */
+/* One indexer, many threads, and children: everybody gets the answers of a single thread, also while the
+ * indexer makes its codes. For ThreadSanitizer, and plainly. SPDX-License-Identifier: Apache-2.0 */
 #define _DEFAULT_SOURCE /* fork */
 #include "../unit/folder.h"
 
@@ -19,6 +19,13 @@ enum {
     CHILDREN = 5,
     DEADLINE = 120 /* seconds until a child that hangs is ended */
 };
+
+static const struct {
+    const char *backend, *options, *without_codes;
+    size_t facts;
+} kinds[] = { { "faiss", "", "codes=off", 6 },
+              { "annoy", "n_trees=3,searchk=2000", "n_trees=3,searchk=2000,codes=off", 8 } };
+static size_t kind;
 
 static float items[ROWS * DIM];
 static vrec_indexer *indexer;
@@ -57,7 +64,7 @@ static bool save_and_look(size_t caller)
         return false;
     while (vrec_info(indexer, facts, &key, &value) && strlen(key) > 0 && strlen(value) > 0)
         facts++;
-    return facts == 6 && vrec_rows(indexer) == ROWS && vrec_dim(indexer) == DIM;
+    return facts == kinds[kind].facts && vrec_rows(indexer) == ROWS && vrec_dim(indexer) == DIM;
 }
 
 /* Sets *context, its number, to SIZE_MAX if anything is wrong. */
@@ -140,20 +147,30 @@ static void calls_inside_calls(void **state)
     assert_int_equal(id, 0);
 }
 
-static int enter(void **state)
+static vrec_indexer *build(const char *options)
 {
     vrec_builder *builder;
+    vrec_indexer *built = NULL;
     vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
+    if (vrec_builder_factory(kinds[kind].backend, options, &builder, NULL) == VREC_OK)
+        vrec_from_embeddings(builder, &matrix, NULL, &built, NULL);
+    vrec_builder_free(builder);
+    return built;
+}
+
+/* What is expected comes from an indexer without codes; the other makes its codes while it is asked. */
+static int enter(void **state)
+{
     for (size_t i = 0; i < ROWS * DIM; i++)
         items[i] = (float)((i * 2654435761U >> 7) % 1000) * 1e-3f;
-    if (vrec_builder_factory("faiss", NULL, &builder, NULL) != VREC_OK)
-        return 1;
-    vrec_status status = vrec_from_embeddings(builder, &matrix, NULL, &indexer, NULL);
-    vrec_builder_free(builder);
-    if (status != VREC_OK)
+    indexer = build(kinds[kind].without_codes);
+    if (!indexer)
         return 1;
     ask(ASKED, 1, expected_ids, expected_distances);
-    return enter_folder(state);
+    vrec_indexer_free(indexer);
+    indexer = build(kinds[kind].options);
+    finished = 0;
+    return indexer ? enter_folder(state) : 1;
 }
 
 static int leave(void **state)
@@ -168,5 +185,8 @@ int main(void)
         cmocka_unit_test(callers_and_children),
         cmocka_unit_test(calls_inside_calls),
     };
-    return cmocka_run_group_tests_name("concurrent", tests, enter, leave);
+    int failed = 0;
+    for (kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++)
+        failed += cmocka_run_group_tests_name(kinds[kind].backend, tests, enter, leave);
+    return failed;
 }

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-static char folder[] = "test_folder.XXXXXX";
+static char folder[32];
 
 static inline size_t for_each_file(int (*act)(const char *name))
 {
@@ -35,6 +35,7 @@ static inline size_t for_each_file(int (*act)(const char *name))
 static inline int enter_folder(void **state)
 {
     (void)state;
+    strcpy(folder, "test_folder.XXXXXX");
     return !mkdtemp(folder) || chdir(folder) != 0;
 }
 

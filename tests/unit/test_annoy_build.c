@@ -87,27 +87,47 @@ static void automatic_trees_are_annoys(void **state)
 
 /* ---- Threads ---- */
 
+static forest_file build_scaled(const char *options, size_t rows, size_t dim)
+{
+    float *items = sample_items(rows, dim);
+    for (size_t i = 0; i < rows * dim; i++)
+        items[i] *= (float)(1 << i / dim % 13); /* so that a plane divides unevenly */
+    vrec_indexer *forest = build_forest(options, items, rows, dim);
+    free(items);
+    forest_file file = forest_bytes(forest);
+    vrec_indexer_free(forest);
+    return file;
+}
+
+static void check_threads(const char *options, int most, size_t rows, size_t dim)
+{
+    forest_file one = { 0 };
+    for (int threads = 1; threads <= most; threads++) {
+        char text[80];
+        snprintf(text, sizeof text, "threads=%d,%s", threads, options);
+        forest_file file = build_scaled(text, rows, dim);
+        if (threads == 1) {
+            one = file;
+            continue;
+        }
+        assert_int_equal(file.size, one.size);
+        assert_memory_equal(file.bytes, one.bytes, one.size);
+        free(file.bytes);
+    }
+    free(one.bytes);
+}
+
+/* The second shape is large enough for levels, and hard enough for trees to leave them at different ones.
+ */
 static void threads_make_no_difference(void **state)
 {
     (void)state;
     static const char *const options[] = { "n_trees=7", "n_trees=-1", "n_trees=7,metric=euclidean",
-                                           "n_trees=3,metric=dot",
+                                           "n_trees=7,metric=dot",
                                            "n_trees=7,metric=dot,dot_layout=current" };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        forest_file one = { 0 };
-        for (int threads = 1; threads <= 8; threads++) {
-            char text[80];
-            snprintf(text, sizeof text, "threads=%d,%s", threads, options[i]);
-            forest_file file = build_file(text, 2000, 7);
-            if (threads == 1) {
-                one = file;
-                continue;
-            }
-            assert_int_equal(file.size, one.size);
-            assert_memory_equal(file.bytes, one.bytes, one.size);
-            free(file.bytes);
-        }
-        free(one.bytes);
+        check_threads(options[i], 8, 2000, 7);
+        check_threads(options[i], 3, 24000, 96);
     }
 }
 

@@ -74,7 +74,7 @@ static size_t passes(const vr_codes *codes, size_t width, size_t target, double 
         const float *query = queries + q * dim;
         double norm = dot(row, row, dim), at = dot(query, row, dim) + (double)codes->bias_factor * norm;
         /* As flat_scan.c leaves room for rounding, and for what underflows. */
-        double slack = (double)codes->slack * (norm + dot(query, query, dim)) + 1e-35 * (double)dim;
+        double slack = (double)vr_slack(dim) * (norm + dot(query, query, dim)) + 1e-35 * (double)dim;
         floors[q] = (float)(at - slack + margin * sqrt(norm * dot(query, query, dim)));
         vr_codes_query(codes, query, q, width, digits, &coded);
     }

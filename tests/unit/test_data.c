@@ -3,6 +3,7 @@
 #include "data_files.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -207,8 +208,10 @@ static void names_and_arguments_that_are_refused(void **state)
     }
     vrec_data *data = (vrec_data *)&err;
     assert_failed(vrec_data_open("missing.npy", &data, &err), &err, VREC_IO, "missing.npy");
+    assert_int_equal(err.system_error, ENOENT);
     assert_null(data);
     assert_failed(vrec_data_open(NULL, &data, &err), &err, VREC_INVALID, "path is NULL");
+    assert_int_equal(err.system_error, 0);
     assert_failed(vrec_data_open("a.npy", NULL, &err), &err, VREC_INVALID, "out is NULL");
     assert_failed(vrec_data_save(NULL, &six, &err), &err, VREC_INVALID, "path is NULL");
     assert_failed(vrec_data_save("a.npy", NULL, &err), &err, VREC_INVALID, "matrix is NULL");

@@ -115,7 +115,7 @@ static int stop(void *context, const char *what, uint64_t done, uint64_t total)
 static vrec_status build_large(const vrec_progress *progress, vrec_indexer **indexer, vrec_error *err)
 {
     vrec_matrix items = vrec_matrix_f32(values, MANY, WIDE);
-    vrec_builder *builder = new_builder(NULL);
+    vrec_builder *builder = new_builder("threads=1");
     vrec_status status = vrec_from_embeddings(builder, &items, progress, indexer, err);
     vrec_builder_free(builder);
     assert_true((status == VREC_OK) == (*indexer != NULL));

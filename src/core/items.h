@@ -1,0 +1,12 @@
+/* Copying a caller's items. SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_CORE_ITEMS_H
+#define VR_CORE_ITEMS_H
+
+#include "vrec/vrec.h"
+
+/* Copies all rows of items as float32, row i to i * stride bytes past out; of NaN and Inf the first is an
+ * error that names its place. */
+vrec_status vr_copy_items(const vrec_matrix *items, size_t threads, const vrec_progress *progress,
+                          void *out, size_t stride, vrec_error *err);
+
+#endif
