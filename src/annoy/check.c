@@ -8,7 +8,8 @@
 #include <math.h>
 
 enum {
-    SAMPLE = 8 /* of the items, of the nodes and of the roots */
+    RUNS = 2, /* of the items, of the nodes and of the roots, */
+    RUN = 4   /* so many side by side, as a page costs more than a node */
 };
 
 vr_annoy_layout vr_annoy_layout_of(vr_annoy_metric metric, size_t dim, bool current)
@@ -201,13 +202,16 @@ static vrec_status find_roots(vr_annoy *forest, const char *name, vrec_error *er
 static vrec_status sample(const vr_annoy *forest, const char *name, size_t first, size_t end,
                           vrec_error *err)
 {
-    size_t step = vr_max((end - first) / SAMPLE, 1), seen = 0, unusual = 0;
-    for (size_t i = first; i < end; i += step) {
-        vrec_status status = vr_annoy_check_node(forest, name, (uint32_t)i, err);
-        if (status != VREC_OK)
-            return status;
-        seen++;
-        unusual += vr_annoy_is_unusual(forest, (uint32_t)i);
+    size_t step = (end - first) / RUNS, seen = 0, unusual = 0;
+    for (size_t run = 0; run < RUNS; run++) {
+        size_t from = first + run * step, most = run + 1 < RUNS ? step : end - from;
+        for (size_t i = from; i < from + vr_min(RUN, most); i++) {
+            vrec_status status = vr_annoy_check_node(forest, name, (uint32_t)i, err);
+            if (status != VREC_OK)
+                return status;
+            seen++;
+            unusual += vr_annoy_is_unusual(forest, (uint32_t)i);
+        }
     }
     if (4 * unusual > seen)
         return vr_fail(err, VREC_CORRUPT,

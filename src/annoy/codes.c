@@ -108,7 +108,11 @@ static void put_item(const vr_annoy *forest, const vr_annoy_codes *codes, uint32
 typedef struct fill {
     const vr_annoy *forest;
     const vr_annoy_codes *codes;
+    const vr_query *query; /* that waits for them */
     atomic_size_t next;
+    atomic_bool stopped;
+    vrec_status status; /* of reporting, by the first thread alone */
+    vrec_error error;
 } fill;
 
 static void put_items(void *context, size_t worker)
@@ -116,10 +120,15 @@ static void put_items(void *context, size_t worker)
     enum { ITEMS = 1024 };
     fill *f = context;
     size_t rows = f->forest->base.rows;
-    (void)worker;
-    for (size_t first; (first = atomic_fetch_add(&f->next, ITEMS)) < rows;)
+    for (size_t first; !atomic_load(&f->stopped) && (first = atomic_fetch_add(&f->next, ITEMS)) < rows;) {
         for (size_t i = first; i < vr_min(first + ITEMS, rows); i++)
             put_item(f->forest, f->codes, (uint32_t)i);
+        if (worker > 0)
+            continue;
+        f->status = vr_report(f->query->progress, "searching", 0, f->query->queries->rows, &f->error);
+        if (f->status != VREC_OK)
+            atomic_store(&f->stopped, true);
+    }
 }
 
 static vr_annoy_codes *create(const vr_annoy *forest)
@@ -144,23 +153,32 @@ void vr_annoy_free_codes(vr_annoy_codes *codes)
     vr_free(codes);
 }
 
-const vr_annoy_codes *vr_annoy_get_codes(vr_annoy *forest, size_t candidates, size_t threads)
+vrec_status vr_annoy_get_codes(vr_annoy *forest, const vr_query *query, size_t candidates, size_t threads,
+                               const vr_annoy_codes **out, vrec_error *err)
 {
-    vr_annoy_codes *codes = atomic_load_explicit(&forest->codes, memory_order_acquire);
-    if (codes || !forest->wants_codes)
-        return codes;
+    *out = atomic_load_explicit(&forest->codes, memory_order_acquire);
+    if (*out || !forest->wants_codes)
+        return VREC_OK;
     candidates += atomic_fetch_add(&forest->candidates, candidates);
     if (candidates / SEEN_BEFORE_CODES < forest->base.rows)
-        return NULL;
+        return VREC_OK;
     if (atomic_flag_test_and_set(&forest->coding)) /* somebody is at it, or memory was short */
-        return NULL;
-    codes = create(forest);
+        return VREC_OK;
+    vr_annoy_codes *codes = create(forest);
     if (!codes)
-        return NULL; /* the answers are the same without */
-    fill f = { .forest = forest, .codes = codes };
+        return VREC_OK; /* the answers are the same without */
+    fill f = { .forest = forest, .codes = codes, .query = query };
     vr_parallel(threads, put_items, &f);
+    if (f.status != VREC_OK) {
+        vr_annoy_free_codes(codes);
+        atomic_flag_clear(&forest->coding);
+        if (err)
+            *err = f.error;
+        return f.status;
+    }
     atomic_store_explicit(&forest->codes, codes, memory_order_release);
-    return codes;
+    *out = codes;
+    return VREC_OK;
 }
 
 /* ---- Queries ---- */

@@ -14,9 +14,10 @@ struct vr_annoy_codes {
     uint8_t *records;
 };
 
-/* The codes for a call that will look at that many candidates; NULL if there are none yet. Makes them when
- * they pay. */
-const vr_annoy_codes *vr_annoy_get_codes(vr_annoy *forest, size_t candidates, size_t threads);
+/* *out is the codes for a call that will look at that many candidates; NULL if there are none yet. Makes
+ * them when they pay. Fails only if the caller stops it. */
+vrec_status vr_annoy_get_codes(vr_annoy *forest, const vr_query *query, size_t candidates, size_t threads,
+                               const vr_annoy_codes **out, vrec_error *err);
 void vr_annoy_free_codes(vr_annoy_codes *codes);
 
 /* A query that has codes, too. */

@@ -5,26 +5,20 @@
 #include "base/memory.h"
 
 enum {
-    LINE = 64,
     NEAR_BYTES = 512 << 10, /* a second-level cache */
     AHEAD = 8               /* rows fetched ahead */
 };
 
-static size_t stride_of(const vr_annoy_items *items)
-{
-    return (items->layout.dim * sizeof(float) + LINE - 1) / LINE * LINE;
-}
-
 uint32_t vr_annoy_near(const vr_annoy_items *items)
 {
-    return (uint32_t)vr_min(NEAR_BYTES / stride_of(items), items->count);
+    return (uint32_t)vr_min(NEAR_BYTES / vr_annoy_stride(items), items->count);
 }
 
 bool vr_annoy_near_init(vr_annoy_items *near, const vr_annoy_items *items)
 {
     size_t most = vr_annoy_near(items);
     *near = *items;
-    near->stride = stride_of(items);
+    near->stride = vr_annoy_stride(items);
     near->rows = vr_alloc(most, near->stride);
     near->norms = vr_alloc(most, sizeof(float));
     near->lengths = vr_alloc(most, sizeof(float));

@@ -175,8 +175,12 @@ vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_er
     s.room = vr_min(s.room, count + 1);
     s.portion = vr_min(VR_ANNOY_TOGETHER, query->queries->rows / threads);
     size_t candidates = (size_t)vr_min(s.limits.searchk, indexer->rows);
-    if (vr_annoy_wants_codes(candidates, s.k))
-        s.codes = vr_annoy_get_codes(forest, query->queries->rows * candidates, threads);
+    if (vr_annoy_wants_codes(candidates, s.k)) {
+        candidates *= query->queries->rows;
+        vrec_status status = vr_annoy_get_codes(forest, query, candidates, threads, &s.codes, err);
+        if (status != VREC_OK)
+            return status;
+    }
     vr_parallel(threads, answer_queries, &s);
     if (s.status != VREC_OK && err)
         *err = s.error;

@@ -296,7 +296,7 @@ static void two_means(const vr_annoy_items *items, const uint32_t *ids, uint32_t
     for (size_t k = 0; k < STEPS; k++) /* nothing else draws meanwhile: draw all, to fetch ahead */
         sample[k] = ids[vr_kiss_index(random, count)];
     start_mean(items, ids[i], vectors, &m[0]);
-    start_mean(items, ids[j], vectors + items->layout.dim, &m[1]);
+    start_mean(items, ids[j], vectors + vr_annoy_stride(items) / sizeof(float), &m[1]);
     if (items->strict)
         add_one_by_one(items, sample, m);
     else
@@ -334,12 +334,13 @@ static float offset_of(const vr_annoy_items *items, float factor, uint32_t id)
     return items->layout.current ? factor * items->factors[id] : factor * factor;
 }
 
-vr_annoy_plane vr_annoy_plane_of(const vr_annoy_items *items, const uint8_t *node)
+vr_annoy_plane vr_annoy_plane_of(const vr_annoy_items *items, const uint8_t *node, float *normal)
 {
     const vr_annoy_layout *layout = &items->layout;
-    vr_annoy_plane plane = { .normal = vr_node_vector(layout, node) };
+    vr_annoy_plane plane = { .normal = normal };
     float norm;
-    items->simd->dot_rows(plane.normal, plane.normal, 1, layout->dim, &norm);
+    memcpy(normal, vr_node_vector(layout, node), layout->dim * sizeof(float));
+    items->simd->dot_rows(normal, normal, 1, layout->dim, &norm);
     plane.length = sqrtf(norm);
     if (layout->factor)
         plane.factor = vr_node_float(node, layout->factor);
@@ -359,22 +360,21 @@ uint8_t vr_annoy_side(const vr_annoy_items *items, const vr_annoy_plane *plane, 
     return margin == 0.0f ? vr_kiss_flip(random) : margin > 0.0f;
 }
 
-uint32_t vr_annoy_sides(const vr_annoy_items *items, const uint8_t *node, const uint32_t *ids,
+uint32_t vr_annoy_sides(const vr_annoy_items *items, const vr_annoy_plane *plane, const uint32_t *ids,
                         uint32_t count, vr_kiss *random, uint8_t *sides)
 {
-    enum { GROUP = 16 };
+    enum { GROUP = 64 };
     float products[GROUP];
-    vr_annoy_plane plane = vr_annoy_plane_of(items, node);
     bool far = !items->names;
     uint32_t ones = 0;
     for (uint32_t first = 0; first < count; first += GROUP) {
         uint32_t end = (uint32_t)vr_min(first + GROUP, count);
         for (uint32_t i = end; far && i < vr_min(end + GROUP, count); i++)
             fetch(items, ids[i]);
-        items->simd->dot_ids(plane.normal, items->rows, items->stride, ids + first, end - first,
+        items->simd->dot_ids(plane->normal, items->rows, items->stride, ids + first, end - first,
                              items->layout.dim, products);
         for (uint32_t i = first; i < end; i++)
-            ones += sides[i] = vr_annoy_side(items, &plane, ids[i], products[i - first], random);
+            ones += sides[i] = vr_annoy_side(items, plane, ids[i], products[i - first], random);
     }
     return ones;
 }

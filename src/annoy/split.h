@@ -34,7 +34,13 @@ void vr_annoy_measure(vr_annoy_items *items, uint32_t first, uint32_t count);
 void vr_annoy_measured(vr_annoy_items *items);
 void vr_annoy_put_items(const vr_annoy_items *items, uint32_t first, uint32_t count);
 
-/* A plane between two clusters of the items, into a zeroed node. vectors: room for two. */
+/* Vectors that are compared with many stand so far apart, for each to begin at a cache line. */
+static inline size_t vr_annoy_stride(const vr_annoy_items *items)
+{
+    return (items->layout.dim * sizeof(float) + 63) / 64 * 64;
+}
+
+/* A plane between two clusters of the items, into a zeroed node. vectors: room for two strides. */
 void vr_annoy_split(const vr_annoy_items *items, const uint32_t *ids, uint32_t count, vr_kiss *random,
                     float *vectors, uint8_t *node);
 
@@ -43,12 +49,14 @@ typedef struct vr_annoy_plane {
     const float *normal;
     float length, factor;
 } vr_annoy_plane;
-vr_annoy_plane vr_annoy_plane_of(const vr_annoy_items *items, const uint8_t *node);
+
+/* The normal is copied, to room for one stride. */
+vr_annoy_plane vr_annoy_plane_of(const vr_annoy_items *items, const uint8_t *node, float *normal);
 uint8_t vr_annoy_side(const vr_annoy_items *items, const vr_annoy_plane *plane, uint32_t id, float product,
                       vr_kiss *random);
 
 /* On which side each item is; returns how many on side 1. */
-uint32_t vr_annoy_sides(const vr_annoy_items *items, const uint8_t *node, const uint32_t *ids,
+uint32_t vr_annoy_sides(const vr_annoy_items *items, const vr_annoy_plane *plane, const uint32_t *ids,
                         uint32_t count, vr_kiss *random, uint8_t *sides);
 
 /* near.c: so many items are brought near, where a cache holds them while they are divided further. */

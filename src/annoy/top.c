@@ -34,7 +34,8 @@ typedef struct top {
     uint32_t trees;
     bool closed[VR_ANNOY_GROUP]; /* trees of which nothing more is divided here */
     part *parts;                 /* level after level; first the roots */
-    uint8_t *nodes;              /* and their nodes */
+    uint8_t *nodes;              /* and their nodes, */
+    uint8_t *normals;            /* and the normals of their planes, each from a cache line on */
     uint32_t count, room;
 } top;
 
@@ -52,6 +53,11 @@ static bool make_room(top *t)
     if (!nodes)
         return false;
     t->nodes = nodes;
+    size_t stride = vr_annoy_stride(t->items);
+    uint8_t *normals = vr_annoy_enlarge(t->normals, t->count * stride, room * stride);
+    if (!normals)
+        return false;
+    t->normals = normals;
     t->room = (uint32_t)room;
     return true;
 }
@@ -66,6 +72,11 @@ static bool is_large(const top *t, const part *p)
 {
     return !t->closed[p->tree] && p->count > vr_annoy_near(t->items) &&
            p->count > t->items->layout.capacity;
+}
+
+static float *normal_at(const top *t, uint32_t part)
+{
+    return (float *)(void *)(t->normals + part * vr_annoy_stride(t->items));
 }
 
 /* Finds the first planes of the large parts from first to before end, and writes down who is in them. */
@@ -85,8 +96,8 @@ static void open_parts(top *t, uint32_t first, uint32_t end)
         vr_node_put_int(node, 0, p->count);
         vr_annoy_split(items, order->ids + p->begin, p->count, &p->random, t->works->bench->vectors, node);
     }
-    for (uint32_t i = first; i < end; i++) /* now that no node moves */
-        t->parts[i].plane = vr_annoy_plane_of(items, t->nodes + i * items->layout.size);
+    for (uint32_t i = first; i < end; i++) /* now that nothing moves */
+        t->parts[i].plane = vr_annoy_plane_of(items, t->nodes + i * items->layout.size, normal_at(t, i));
 }
 
 /* Asks every tree for a row's side. A part's ids ascend, so that rows come in their order. */
@@ -94,16 +105,18 @@ static void read_row(top *t, uint32_t id)
 {
     uint32_t parts[VR_ANNOY_GROUP], count = 0;
     float products[VR_ANNOY_GROUP];
-    const vr_annoy_layout *layout = &t->items->layout;
+    const vr_annoy_items *items = t->items;
+    float *row = t->works->bench->vectors; /* from a cache line on, as it is read for every tree */
+    memcpy(row, vr_annoy_row(items, id), items->layout.dim * sizeof(float));
     for (uint32_t i = 0; i < t->trees; i++) {
         parts[count] = t->works[i].order->part_of[id];
         count += parts[count] != NO_PART;
     }
-    t->items->simd->dot_ids(vr_annoy_row(t->items, id), t->nodes + layout->vector, layout->size, parts,
-                            count, layout->dim, products);
+    items->simd->dot_ids(row, t->normals, vr_annoy_stride(items), parts, count, items->layout.dim,
+                         products);
     for (uint32_t i = 0; i < count; i++) {
         part *p = &t->parts[parts[i]];
-        uint8_t side = vr_annoy_side(t->items, &p->plane, id, products[i], &p->random);
+        uint8_t side = vr_annoy_side(items, &p->plane, id, products[i], &p->random);
         t->works[p->tree].order->sides[p->begin + p->seen++] = side;
         p->ones += side;
     }
@@ -220,5 +233,6 @@ vrec_status vr_annoy_grow_by_levels(const vr_annoy_work *works, uint32_t count, 
         status = emit(&t, i, &root, err);
     vr_free(t.parts);
     vr_free(t.nodes);
+    vr_free(t.normals);
     return status;
 }

@@ -24,7 +24,7 @@ struct vr_annoy_frame {
 vrec_status vr_annoy_bench_init(vr_annoy_bench *bench, const vr_annoy_items *items, vrec_error *err)
 {
     bench->moved = vr_alloc(items->count, sizeof *bench->moved);
-    bench->vectors = vr_alloc(items->layout.dim, 2 * sizeof *bench->vectors);
+    bench->vectors = vr_alloc(2, vr_annoy_stride(items));
     if (vr_annoy_near_init(&bench->near, items) && bench->moved && bench->vectors)
         return VREC_OK;
     return vr_fail_memory(err, items->count * sizeof *bench->moved, "building a tree");
@@ -136,7 +136,8 @@ uint32_t vr_annoy_divide(const vr_annoy_work *work, const vr_annoy_items *items,
     for (size_t attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (attempt > 0 || !tried) {
             vr_annoy_split(items, ids, count, random, work->bench->vectors, node);
-            ones = vr_annoy_sides(items, node, ids, count, random, sides);
+            vr_annoy_plane plane = vr_annoy_plane_of(items, node, work->bench->vectors);
+            ones = vr_annoy_sides(items, &plane, ids, count, random, sides);
         }
         if (imbalance(ones, count) < 0.95)
             break;

@@ -35,8 +35,7 @@ static const vrec_option options[] = {
                   .default_value = "0",
                   .range = "-1..256",
                   .stage = "index",
-                  .help = "threads to build and load with; a query has its own; 0: the process default, "
-                          "-1: all cores" },
+                  .help = "threads to build and load with; 0: the process default, -1: all cores" },
 };
 
 static const vr_option_table table = { .backend = "faiss",

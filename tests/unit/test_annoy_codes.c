@@ -194,16 +194,46 @@ static void exclusions(void **state)
     }
 }
 
+static int stop_at_once(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    (void)what, (void)total;
+    *(bool *)context = done == 0;
+    return 1;
+}
+
+/* The first call would make them, reports, and is stopped; the second makes them. */
+static void making_codes_can_be_stopped(void **state)
+{
+    (void)state;
+    static int64_t ids[QUERIES][10];
+    static float distances[QUERIES][10];
+    bool had_found_nothing = false;
+    vrec_error err;
+    draw_values(0, 0, 48);
+    vrec_indexer *indexer = build_forest(kinds[0].options, items, ROWS, 48);
+    vrec_matrix all = vrec_matrix_f32(queries, QUERIES, 48);
+    vrec_progress progress = { .report = stop_at_once, .context = &had_found_nothing };
+    vrec_query_options options = {
+        .struct_size = sizeof options, .threads = 1, .progress = &progress, .overrides = "searchk=100000"
+    };
+    assert_failed(vrec_query(indexer, &all, 10, &options, ids[0], distances[0], NULL, &err), &err,
+                  VREC_CANCELLED, "stopped by the caller");
+    assert_true(had_found_nothing && ids[0][0] == -1);
+    assert_null(atomic_load(&((vr_annoy *)indexer)->codes));
+    options.progress = NULL;
+    assert_int_equal(vrec_query(indexer, &all, 10, &options, ids[0], distances[0], NULL, &err), VREC_OK);
+    assert_true(ids[0][0] >= 0);
+    assert_non_null(atomic_load(&((vr_annoy *)indexer)->codes));
+    vrec_indexer_free(indexer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_against_every_kind),
-        cmocka_unit_test(every_dimension),
-        cmocka_unit_test(where_denormals_are_flushed),
-        cmocka_unit_test(bounds_are_close),
-        cmocka_unit_test(what_codes_leave_out),
-        cmocka_unit_test(codes_are_made_when_they_pay),
-        cmocka_unit_test(exclusions),
+        cmocka_unit_test(every_kind_against_every_kind), cmocka_unit_test(every_dimension),
+        cmocka_unit_test(where_denormals_are_flushed),   cmocka_unit_test(bounds_are_close),
+        cmocka_unit_test(what_codes_leave_out),          cmocka_unit_test(codes_are_made_when_they_pay),
+        cmocka_unit_test(making_codes_can_be_stopped),   cmocka_unit_test(exclusions),
     };
     print_message("annoy's codes on %s\n", vrec_cpu());
     return cmocka_run_group_tests_name("annoy_codes", tests, enter_folder, leave_folder);
