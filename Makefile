@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 RELEASE = $(BUILD)/release
 
-.PHONY: all demo test bench fuzz install clean
+.PHONY: all demo test bench bench-serving fuzz install clean
 
 all: $(RELEASE)/build.ninja
 	@ninja -C $(RELEASE) --quiet
@@ -22,12 +22,24 @@ demo: all
 test:
 	@scripts/test $(BUILD)
 
-# vrec against faiss-cpu, in turn, on the same data; minutes.
+# vrec against faiss-cpu and annoy, in turn, on the same data; minutes.
 bench: all
 	@scripts/need g++ python3-dev
 	@command -v npm >/dev/null || scripts/need npm
 	@scripts/venv $(BUILD)/bench-venv bench/requirements.txt
-	@VREC_LIB=$(RELEASE)/src/libvrec.so VREC_BIN=$(RELEASE)/cli/vrec $(BUILD)/bench-venv/bin/python bench/run.py all
+	@$(BUILD)/bench-venv/$(INSTALL_PACKAGE)
+	@VREC_BIN=$(RELEASE)/cli/vrec $(BUILD)/bench-venv/bin/python bench/run.py all
+
+# vrec.serving against torch_rechub.serving, in turn, on the same tensors; minutes.
+bench-serving:
+	@scripts/need gcc g++ libc6-dev python3-dev python3-torch python3-sklearn python3-pandas
+	@command -v npm >/dev/null || scripts/need npm
+	@scripts/venv $(BUILD)/serving-venv bench/requirements-serving.txt --system-site-packages
+	@$(BUILD)/serving-venv/$(INSTALL_PACKAGE)
+	@$(BUILD)/serving-venv/bin/python bench/serving.py
+
+# As it stands in this tree.
+INSTALL_PACKAGE = bin/pip install --quiet --force-reinstall --no-deps --no-cache-dir --disable-pip-version-check .
 
 # Every fuzz target for FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 600

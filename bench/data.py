@@ -1,12 +1,16 @@
 """The vectors to search: generated clusters, real words, or a file. SPDX-License-Identifier: Apache-2.0"""
 
 import re
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import vrec
 import words
-from engines import vreclib
 
+READERS = {".npy": np.load, ".fvecs": vrec.read_fvecs, ".bvecs": vrec.read_bvecs, ".fbin": vrec.read_fbin,
+           ".u8bin": vrec.read_u8bin, ".i8bin": vrec.read_i8bin}
 CENTERS = 1000
 NOISE = 0.5  # of every value, where the centers' deviate by 1
 
@@ -19,16 +23,23 @@ class Data:
 
 
 def load(name, queries, folder):
-    """name: clusters:NxD, words, or a file that vrec reads. From the latter two the queries are taken at
+    """name: clusters:NxD, words, or a file of vectors. From the latter two the queries are taken at
     random, and are no longer among the items."""
     clusters = re.fullmatch(r"clusters:(\d+)x(\d+)", name)
     if clusters:
         items, taken = generate(int(clusters[1]), int(clusters[2]), queries)
     else:
         path = words.fetch(folder) if name == "words" else name
-        items, taken = hold_out(vreclib.load_data(path).astype(np.float32, copy=False), queries)
+        items, taken = hold_out(read(path), queries)
     n, d = items.shape
     return Data(name if clusters else f"{name}:{n}x{d}", items, taken)
+
+
+def read(path):
+    ending = Path(path).suffix
+    if ending not in READERS:
+        sys.exit(f"data: {path} ends in none of {', '.join(READERS)}")
+    return READERS[ending](path).astype(np.float32, copy=False)
 
 
 def generate(n, d, queries):

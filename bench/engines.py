@@ -1,13 +1,8 @@
 """The two sides of every comparison, behind one interface. SPDX-License-Identifier: Apache-2.0"""
 
-import sys
-from pathlib import Path
-
 import faiss
+import vrec
 from annoy import AnnoyIndex
-
-sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "interop"))
-import vreclib  # noqa: E402 (the one binding that there is)
 
 
 class Vrec:
@@ -18,14 +13,14 @@ class Vrec:
 
     @classmethod
     def build(cls, items, metric, codes="auto"):
-        return cls(vreclib.Builder("faiss", index_type="Flat", metric=metric, codes=codes).from_embeddings(items))
+        return cls(vrec.builder_factory("faiss", index_type="Flat", metric=metric, codes=codes).from_embeddings(items))
 
     @classmethod
     def open(cls, path, threads, metric, dim):
-        return cls(vreclib.Builder("faiss", threads=threads, metric=metric).from_index_file(path))
+        return cls(vrec.builder_factory("faiss", threads=threads, metric=metric).from_index_file(path))
 
     def search(self, queries, top_k, threads):
-        return self.index.query(queries, top_k, threads)[0]
+        return self.index.query(queries, top_k, threads=threads)[0]
 
 
 class Faiss:
@@ -59,15 +54,15 @@ class Forest:
 
     @classmethod
     def build(cls, items, metric, trees, threads=-1, stream="per_tree"):
-        return cls(vreclib.Builder("annoy", metric=metric, n_trees=trees, threads=threads,
-                                   stream=stream).from_embeddings(items))
+        return cls(vrec.builder_factory("annoy", metric=metric, n_trees=trees, threads=threads,
+                                        stream=stream).from_embeddings(items))
 
     @classmethod
     def open(cls, path, threads, metric, dim):
-        return cls(vreclib.Builder("annoy", metric=metric, d=dim).from_index_file(path))
+        return cls(vrec.builder_factory("annoy", metric=metric, d=dim).from_index_file(path))
 
     def search(self, queries, top_k, threads, searchk=-1):
-        return self.index.query(queries, top_k, threads, searchk=searchk)[0]
+        return self.index.query(queries, top_k, threads=threads, searchk=searchk)[0]
 
 
 class Annoy:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import faiss
 import threadpoolctl
-from engines import vreclib
+import vrec
 
 FLAGS = {"avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f"]}
 
@@ -22,8 +22,8 @@ def describe(folder):
         "load": os.getloadavg()[0],
         "gflops": gflops,
         "gbytes": gbytes,
-        "vrec": vreclib.version(),
-        "vrec_cpu": vreclib.cpu(),
+        "vrec": vrec.__version__,
+        "vrec_cpu": vrec.cpu(),
         "annoy": version("annoy"),
         "faiss": faiss.__version__,
         "faiss_cpu": faiss.SIMDConfig.get_level_name(),
@@ -33,7 +33,7 @@ def describe(folder):
 
 def limits(folder):
     """One core's float32 multiply-adds in GFLOP/s and its reading from memory in GB/s."""
-    tier = vreclib.cpu()
+    tier = vrec.cpu()
     program = Path(folder) / f"limits-{tier}"
     source = Path(__file__).with_name("limits.c")
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O3", *FLAGS.get(tier, []), source, "-o", program],
