@@ -6,7 +6,9 @@ from .._errors import UnsupportedError
 from .._library import OptionValue, options
 from .base import BaseBuilder, BaseIndexer
 
-_KINDS = ("Flat", "HNSW", "IVF")  # that Torch-RecHub's users ask for
+# What Torch-RecHub's users ask for: kinds of index, and options that mean nothing to Flat.
+_KINDS = ("Flat", "HNSW", "IVF")
+_OF_OTHER_KINDS = ("m", "efSearch", "nlists", "nprobe")
 
 
 class FaissIndexer(BaseIndexer):
@@ -28,7 +30,9 @@ class FaissBuilder(BaseBuilder[FaissIndexer]):
                 raise UnsupportedError(
                     f"faiss: index_type {kind} isn't in this version, which has {', '.join(_built_in())}"
                 )
-        super()._configure(backend, config)
+        known = {option.key for option in options("faiss")}
+        ignored = [key for key in _OF_OTHER_KINDS if key not in known]  # as Torch-RecHub does
+        super()._configure(backend, {key: value for key, value in config.items() if key not in ignored})
 
 
 def _built_in() -> list[str]:

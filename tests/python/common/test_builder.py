@@ -176,6 +176,16 @@ def test_kinds_of_index_to_come(index_type):
                 made("faiss", **options, index_type=index_type)
 
 
+def test_options_of_other_kinds_mean_nothing_to_flat():
+    """As in Torch-RecHub; what the library knows, it judges itself."""
+    others = {"m": 32, "efSearch": None, "nlists": 100, "nprobe": 10}
+    unknown = [key for key in others if key not in {option.key for option in vrec.options("faiss")}]
+    made = vrec.builder_factory("faiss", index_type="Flat", metric="IP", **{key: others[key] for key in unknown})
+    assert repr(made) == "builder_factory('faiss', index_type='Flat', metric='IP')"
+    with pytest.raises(vrec.OptionError):
+        vrec.builder_factory("faiss", nprobs=10)
+
+
 def test_repr():
     assert repr(vrec.builder_factory("annoy", d=64, metric="dot")) == "builder_factory('annoy', d=64, metric='dot')"
     assert repr(vrec.builder_factory("faiss")) == "builder_factory('faiss')"
