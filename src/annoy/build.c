@@ -69,9 +69,9 @@ static void put_items(void *context, size_t worker)
 static bool guess_room(const build *b, size_t items, size_t *bytes)
 {
     const vr_annoy_layout *layout = &b->plan->layout;
-    size_t per_tree = 4 * (items / layout->capacity) + 8, trees, nodes;
+    size_t per_tree = 4 * (items / layout->capacity) + 2, trees, nodes;
     if (b->plan->trees < 0)
-        trees = 2 * items; /* they end with the one that brings their nodes to as many as the items */
+        trees = items + items / 8 + 2 * per_tree; /* as many nodes as items, or up to a tree more */
     else if (!vr_mul((size_t)b->plan->trees, per_tree, &trees))
         return false;
     return vr_add(items, trees, &nodes) && vr_mul(nodes, layout->size, bytes);

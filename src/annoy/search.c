@@ -177,7 +177,7 @@ vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_er
     size_t candidates = (size_t)vr_min(s.limits.searchk, indexer->rows);
     if (vr_annoy_wants_codes(candidates, s.k)) {
         candidates *= query->queries->rows;
-        vrec_status status = vr_annoy_get_codes(forest, query, candidates, threads, &s.codes, err);
+        vrec_status status = vr_annoy_get_codes(forest, query, candidates, query->threads, &s.codes, err);
         if (status != VREC_OK)
             return status;
     }

@@ -42,7 +42,7 @@ typedef struct top {
 /* Room for two more parts. */
 static bool make_room(top *t)
 {
-    size_t size = t->items->layout.size, room = 2 * (size_t)t->room + 64;
+    size_t size = t->items->layout.size, room = 2 * (size_t)t->room + VR_ANNOY_GROUP;
     if (t->count + 2 <= t->room)
         return true;
     part *parts = vr_annoy_enlarge(t->parts, t->count * sizeof *parts, room * sizeof *parts);
@@ -95,9 +95,8 @@ static void open_parts(top *t, uint32_t first, uint32_t end)
         memset(node, 0, items->layout.size);
         vr_node_put_int(node, 0, p->count);
         vr_annoy_split(items, order->ids + p->begin, p->count, &p->random, t->works->bench->vectors, node);
+        p->plane = vr_annoy_plane_of(items, node, normal_at(t, i));
     }
-    for (uint32_t i = first; i < end; i++) /* now that nothing moves */
-        t->parts[i].plane = vr_annoy_plane_of(items, t->nodes + i * items->layout.size, normal_at(t, i));
 }
 
 /* Asks every tree for a row's side. A part's ids ascend, so that rows come in their order. */
@@ -143,7 +142,8 @@ static vrec_status close_parts(top *t, uint32_t first, uint32_t end, vrec_error 
         if (!is_large(t, &t->parts[i]))
             continue;
         if (!make_room(t))
-            return vr_fail_memory(err, t->count * items->layout.size, "the upper nodes of a tree");
+            return vr_fail_memory(err, ((size_t)t->count + 2) * items->layout.size,
+                                  "the upper nodes of a tree");
         part *p = &t->parts[i];
         uint32_t zeros = vr_annoy_divide(&t->works[p->tree], items, p->begin, p->count, true, p->ones,
                                          &p->random, t->nodes + i * items->layout.size);
@@ -192,7 +192,7 @@ static vrec_status emit(top *t, uint32_t i, uint32_t *child, vrec_error *err)
     *child = items->count + tree->count;
     uint8_t *written = vr_annoy_append(tree, items);
     if (!written)
-        return vr_fail_memory(err, tree->count * items->layout.size, "the nodes of a tree");
+        return vr_fail_memory(err, ((size_t)tree->count + 1) * items->layout.size, "the nodes of a tree");
     memcpy(written, node, items->layout.size);
     return VREC_OK;
 }
@@ -215,7 +215,8 @@ static vrec_status start(top *t, const vr_kiss *streams, vrec_error *err)
 {
     for (uint32_t i = 0; i < t->trees; i++) {
         if (!make_room(t))
-            return vr_fail_memory(err, t->count * t->items->layout.size, "the upper nodes of a tree");
+            return vr_fail_memory(err, ((size_t)t->count + 2) * t->items->layout.size,
+                                  "the upper nodes of a tree");
         add_part(t, i, 0, t->items->count, streams[i]);
     }
     return VREC_OK;

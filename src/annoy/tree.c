@@ -73,7 +73,7 @@ uint8_t *vr_annoy_append(vr_annoy_tree *tree, const vr_annoy_items *items)
     size_t size = items->layout.size, bytes;
     if (tree->count == tree->room) {
         size_t room = (size_t)tree->room + tree->room / 2;
-        room += 4 * (size_t)(items->count / items->layout.capacity) + 16;
+        room += 4 * (size_t)(items->count / items->layout.capacity) + 1;
         bool fits = room <= INT32_MAX && vr_mul(room, size, &bytes);
         uint8_t *nodes = fits ? vr_annoy_enlarge(tree->nodes, tree->count * size, bytes) : NULL;
         if (!nodes)
@@ -261,7 +261,8 @@ static vrec_status grow(const vr_annoy_work *work, const vr_annoy_items *items, 
         if (done && finished)
             done = finish(bench, left, items, work->tree, child);
         if (!done)
-            return vr_fail_memory(err, work->tree->count * items->layout.size, "the nodes of a tree");
+            return vr_fail_memory(err, ((size_t)work->tree->count + 1) * items->layout.size,
+                                  "the nodes of a tree");
         if (bench->depth == left)
             return VREC_OK;
         next_side(&bench->frames[bench->depth - 1], &begin, &count);
