@@ -65,7 +65,8 @@ def _tensor_array(tensor: Any, what: str) -> Array:
 
 
 def _any_array(value: Any, what: str) -> Array:
-    if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
+    masked = sys.modules.get("numpy.ma")  # which takes numpy 7 ms to import
+    if masked is not None and isinstance(value, masked.MaskedArray) and np.any(value.mask):
         raise ArgumentError(f"{what}: a masked array with masked values; pass x.filled(...)")
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         return _dlpack_array(value, what)
