@@ -18,7 +18,7 @@ $(RELEASE)/build.ninja:
 demo: all
 	@$(RELEASE)/examples/recommend examples/debian $(BUILD)
 
-# Every test there is, in every build that matters; about 20 minutes on two cores.
+# Every test there is, in every build that matters; about 25 minutes on two cores.
 test:
 	@scripts/test $(BUILD)
 
