@@ -31,7 +31,7 @@
 #include "annoy/codes.h"
 
 #include "base/memory.h"
-#include "base/threads.h"
+#include "core/fill.h"
 #include "core/topk.h"
 
 #include <float.h>
@@ -105,30 +105,16 @@ static void put_item(const vr_annoy *forest, const vr_annoy_codes *codes, uint32
 
 /* ---- Making them ---- */
 
-typedef struct fill {
+typedef struct filling {
     const vr_annoy *forest;
     const vr_annoy_codes *codes;
-    const vr_query *query; /* that waits for them */
-    atomic_size_t next;
-    atomic_bool stopped;
-    vrec_status status; /* of reporting, by the first thread alone */
-    vrec_error error;
-} fill;
+} filling;
 
-static void put_items(void *context, size_t worker)
+static void put_items(void *context, size_t first, size_t count)
 {
-    enum { ITEMS = 1024 };
-    fill *f = context;
-    size_t rows = f->forest->base.rows;
-    for (size_t first; !atomic_load(&f->stopped) && (first = atomic_fetch_add(&f->next, ITEMS)) < rows;) {
-        for (size_t i = first; i < vr_min(first + ITEMS, rows); i++)
-            put_item(f->forest, f->codes, (uint32_t)i);
-        if (worker > 0)
-            continue;
-        f->status = vr_report(f->query->progress, "searching", 0, f->query->queries->rows, &f->error);
-        if (f->status != VREC_OK)
-            atomic_store(&f->stopped, true);
-    }
+    const filling *f = context;
+    for (size_t i = first; i < first + count; i++)
+        put_item(f->forest, f->codes, (uint32_t)i);
 }
 
 static vr_annoy_codes *create(const vr_annoy *forest)
@@ -167,14 +153,13 @@ vrec_status vr_annoy_get_codes(vr_annoy *forest, const vr_query *query, size_t c
     vr_annoy_codes *codes = create(forest);
     if (!codes)
         return VREC_OK; /* the answers are the same without */
-    fill f = { .forest = forest, .codes = codes, .query = query };
-    vr_parallel(threads, put_items, &f);
-    if (f.status != VREC_OK) {
+    filling f = { forest, codes };
+    vrec_status status =
+        vr_fill(query, query->queries->rows, threads, forest->base.rows, put_items, &f, err);
+    if (status != VREC_OK) {
         vr_annoy_free_codes(codes);
         atomic_flag_clear(&forest->coding);
-        if (err)
-            *err = f.error;
-        return f.status;
+        return status;
     }
     atomic_store_explicit(&forest->codes, codes, memory_order_release);
     *out = codes;

@@ -3,7 +3,7 @@
 #include "faiss/flat.h"
 
 #include "base/memory.h"
-#include "base/threads.h"
+#include "core/fill.h"
 
 /* The codes are made by the query that brings the scans since the index was opened to this number. By
  * then they pay: making them takes as long as about twenty scans by rows. */
@@ -60,29 +60,15 @@ void vr_flat_describe(vr_flat *flat)
 
 /* ---- Codes ---- */
 
-typedef struct fill {
+typedef struct filling {
     const vr_flat *flat;
     vr_codes *codes;
-    const vr_query *query; /* that waits for them */
-    atomic_size_t next;
-    atomic_bool stopped;
-    vrec_status status; /* of reporting, by the first thread alone */
-    vrec_error error;
-} fill;
+} filling;
 
-static void fill_blocks(void *context, size_t worker)
+static void put_rows(void *context, size_t first, size_t count)
 {
-    enum { ROWS = 1024 }; /* a multiple of every tile_rows */
-    fill *f = context;
-    size_t rows = f->codes->rows, queries = f->query->queries->rows;
-    for (size_t first; !atomic_load(&f->stopped) && (first = atomic_fetch_add(&f->next, ROWS)) < rows;) {
-        vr_codes_fill(f->codes, f->flat->items, first, vr_min(ROWS, rows - first));
-        if (worker > 0)
-            continue;
-        f->status = vr_report(f->query->progress, "searching", 0, rows * queries, &f->error);
-        if (f->status != VREC_OK)
-            atomic_store(&f->stopped, true);
-    }
+    const filling *f = context;
+    vr_codes_fill(f->codes, f->flat->items, first, count);
 }
 
 float vr_flat_bias(const vr_flat *flat)
@@ -104,14 +90,13 @@ vrec_status vr_flat_codes(vr_flat *flat, const vr_query *query, size_t threads, 
     vr_codes *codes = vr_codes_create(vr_simd_get(), flat->base.rows, flat->base.dim, vr_flat_bias(flat));
     if (!codes)
         return VREC_OK; /* the answers are the same without */
-    fill f = { .flat = flat, .codes = codes, .query = query };
-    vr_parallel(threads, fill_blocks, &f);
-    if (f.status != VREC_OK) {
+    filling f = { flat, codes };
+    vrec_status status =
+        vr_fill(query, (uint64_t)flat->base.rows * queries, threads, flat->base.rows, put_rows, &f, err);
+    if (status != VREC_OK) {
         vr_codes_free(codes);
         atomic_flag_clear(&flat->coding);
-        if (err)
-            *err = f.error;
-        return f.status;
+        return status;
     }
     atomic_store_explicit(&flat->codes, codes, memory_order_release);
     *out = codes;

@@ -3,6 +3,8 @@
 #ifndef VR_TESTS_UNIT_DATA_FILES_H
 #define VR_TESTS_UNIT_DATA_FILES_H
 
+#include "failed.h"
+
 #include "core/matrix.h"
 #include "data/format.h"
 
@@ -21,13 +23,6 @@
 static const float one_to_six[] = { 1, 2, 3, 4, 5, 6 };
 #define F4_123 "\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40"
 #define F4_456 "\0\0\x80\x40\0\0\xa0\x40\0\0\xc0\x40"
-
-static inline void assert_failed(vrec_status status, const vrec_error *err, vrec_status expected,
-                                 const char *says)
-{
-    if (status != expected || err->status != (int32_t)expected || !strstr(err->message, says))
-        fail_msg("status %d, expected %d; \"%s\" should say \"%s\"", status, expected, err->message, says);
-}
 
 static inline void assert_values(const vrec_matrix *matrix, size_t rows, size_t dim, const float *values)
 {

@@ -1,11 +1,9 @@
 /* Files of vectors, in and out: every format whole, wrong, cut and flipped.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "data_files.h"
+#include "folder.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
 
 /* ---- The same six values in every format, as numpy.save and the formats' own tools write them ---- */
 
@@ -67,56 +65,6 @@ static vrec_matrix six_values(int32_t type)
     return (vrec_matrix){
         .struct_size = sizeof(vrec_matrix), .data = data[type], .rows = 2, .dim = 3, .type = type
     };
-}
-
-/* ---- Helpers ---- */
-
-/* The tests run in a folder of their own, which they empty. */
-static char folder[] = "test_data.XXXXXX";
-
-static size_t for_each_file(int (*act)(const char *name))
-{
-    size_t count = 0;
-    DIR *here = opendir(".");
-    assert_non_null(here);
-    for (struct dirent *entry; (entry = readdir(here));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            count++;
-            if (act)
-                act(entry->d_name);
-        }
-    closedir(here);
-    return count;
-}
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    return !mkdtemp(folder) || chdir(folder) != 0;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    for_each_file(unlink);
-    return chdir("..") != 0 || rmdir(folder) != 0;
-}
-
-static void write_file(const char *path, const void *bytes, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void assert_file(const char *path, const void *bytes, size_t size)
-{
-    vr_map map;
-    assert_int_equal(vr_map_open(path, &map, NULL), VREC_OK);
-    assert_int_equal(map.size, size);
-    assert_memory_equal(map.data, bytes, size);
-    vr_map_close(&map);
 }
 
 /* ---- Reading ---- */
