@@ -43,8 +43,8 @@ vrec_status vr_annoy_order_init(vr_annoy_order *order, const vr_annoy_items *ite
 {
     order->ids = vr_alloc(items->count, sizeof *order->ids);
     order->sides = vr_alloc(items->count, 1);
-    order->part_of = vr_alloc(items->count, sizeof *order->part_of);
-    if (order->ids && order->sides && order->part_of)
+    order->part_of = items->strict ? NULL : vr_alloc(items->count, sizeof *order->part_of);
+    if (order->ids && order->sides && (order->part_of || items->strict))
         return VREC_OK;
     return vr_fail_memory(err, (size_t)items->count * VR_ANNOY_ORDER_BYTES, "building a tree");
 }

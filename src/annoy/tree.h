@@ -31,7 +31,7 @@ void vr_annoy_bench_free(vr_annoy_bench *bench);
 typedef struct vr_annoy_order {
     uint32_t *ids;
     uint8_t *sides;    /* of them */
-    uint32_t *part_of; /* top.c: which part an item is in */
+    uint32_t *part_of; /* top.c: which part an item is in; NULL in Annoy's plan */
 } vr_annoy_order;
 enum { VR_ANNOY_ORDER_BYTES = 9 /* for every item */ };
 
