@@ -3,7 +3,7 @@
 
 #include "base/threads.h"
 #include "core/items.h"
-#include "faiss/flat.h"
+#include "faiss/flat/flat.h"
 
 enum { INDEX_TYPE, METRIC, CODES, THREADS };
 

@@ -4,7 +4,7 @@
  * is_trained (1 byte), metric (int32), the count of values (uint64), and the values, row by row.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "faiss/flat.h"
+#include "faiss/flat/flat.h"
 
 #include "base/bytes.h"
 #include "base/file.h"

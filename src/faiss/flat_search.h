@@ -4,7 +4,7 @@
 #define VR_FAISS_FLAT_SEARCH_H
 
 #include "core/topk.h"
-#include "faiss/flat.h"
+#include "faiss/flat/flat.h"
 #include "simd/simd.h"
 
 #include <float.h>

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "core/matrix.h"
-#include "faiss/flat.h"
+#include "faiss/flat/flat.h"
 #include "simd/simd.h"
 
 #include <math.h>

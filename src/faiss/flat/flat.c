@@ -1,6 +1,6 @@
 /* The exact index: its rows as they stand in a file, and after a while a second, smaller copy of them.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "faiss/flat.h"
+#include "faiss/flat/flat.h"
 
 #include "base/memory.h"
 #include "core/fill.h"
