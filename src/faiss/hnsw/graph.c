@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "faiss/hnsw/graph.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { EF_CONSTRUCTION = 40, EF_SEARCH = 16 };
+
+/* FAISS rounds where this rounds, and the file shows it. */
+void vr_hnsw_graph_init(vr_hnsw_graph *graph, size_t m)
+{
+    float scale = (float)(1.0 / log((double)m));
+    *graph = (vr_hnsw_graph){ .degree = (uint32_t)(2 * m),
+                              .ef_construction = EF_CONSTRUCTION,
+                              .ef_search = EF_SEARCH };
+    while (graph->level_count < VR_HNSW_LEVELS_MAX) {
+        size_t level = graph->level_count;
+        float chance = (float)(exp((double)(-(float)level / scale)) * (1.0 - exp((double)(-1.0f / scale))));
+        if ((double)chance < 1e-9)
+            break;
+        graph->chances[level] = (double)chance;
+        graph->slots[level + 1] = graph->slots[level] + (uint32_t)(level == 0 ? 2 * m : m);
+        graph->level_count++;
+    }
+}
+
+vrec_status vr_hnsw_graph_add_levels(vr_hnsw_graph *graph, size_t rows, vrec_error *err)
+{
+    graph->levels = vr_alloc(rows, 1);
+    if (!graph->levels)
+        return vr_fail_memory(err, rows, "the levels of a graph");
+    memset(graph->levels, 1, rows);
+    graph->rows = rows;
+    return VREC_OK;
+}
+
+/* Says where each node's upper rows begin, and how many slots all have. */
+static vrec_status place_rows(vr_hnsw_graph *graph, vrec_error *err)
+{
+    uint64_t size = 0;
+    uint8_t most = 0;
+    graph->entry = (uint32_t)graph->rows;
+    graph->top = 0;
+    for (size_t i = 0; i < graph->rows && size <= UINT32_MAX; i++) {
+        uint8_t levels = graph->levels[i];
+        graph->starts[i] = (uint32_t)size;
+        size += graph->slots[levels] - graph->slots[1];
+        if (levels > most) {
+            most = levels;
+            graph->entry = (uint32_t)i;
+            graph->top = (uint32_t)levels - 1;
+        }
+    }
+    if (size > UINT32_MAX)
+        return vr_fail(
+            err, VREC_UNSUPPORTED,
+            "a graph whose levels above 0 have more than %u links: this version has no room for it",
+            UINT32_MAX);
+    graph->upper_size = (size_t)size;
+    return VREC_OK;
+}
+
+static void free_slots(uint32_t *links, size_t count, uint32_t none)
+{
+    for (size_t i = 0; i < count; i++)
+        links[i] = none;
+}
+
+vrec_status vr_hnsw_graph_add_rows(vr_hnsw_graph *graph, vrec_error *err)
+{
+    size_t base = graph->rows * graph->degree; /* below 2^31 x 2^31 */
+    graph->starts = vr_alloc(graph->rows, sizeof *graph->starts);
+    if (!graph->starts)
+        return vr_fail_memory(err, graph->rows * sizeof *graph->starts, "the rows of a graph");
+    vrec_status status = place_rows(graph, err);
+    if (status != VREC_OK)
+        return status;
+    graph->base = vr_alloc(base, sizeof *graph->base);
+    graph->upper = vr_alloc(graph->upper_size, sizeof *graph->upper);
+    if (!graph->base || !graph->upper)
+        return vr_fail_memory(err, (base + graph->upper_size) * sizeof *graph->base,
+                              "the links of a graph");
+    free_slots(graph->base, base, (uint32_t)graph->rows);
+    free_slots(graph->upper, graph->upper_size, (uint32_t)graph->rows);
+    return VREC_OK;
+}
+
+void vr_hnsw_graph_free(vr_hnsw_graph *graph)
+{
+    vr_free(graph->levels);
+    vr_free(graph->starts);
+    vr_free(graph->base);
+    vr_free(graph->upper);
+    *graph = (vr_hnsw_graph){ 0 };
+}

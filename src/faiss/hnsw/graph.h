@@ -1,0 +1,69 @@
+/* The graph of an HNSW index (Malkov, Yashunin 2016): who is linked to whom, on which level.
+ *
+ * Every item is a node. All nodes are on level 0, fewer and fewer on the levels above; a node has a row of
+ * links for each of its levels, and a link on a level goes to a node of that level. Rows have a fixed
+ * length: the links come first, the free slots after them hold the id past the last node. So whoever walks
+ * the graph can treat a free slot like a node that has been seen before, and needs no test for it.
+ *
+ * Level 0 stands in one array, row after row, because a search spends nearly all its time there; the rows
+ * of all other levels are packed in a second one.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_FAISS_HNSW_GRAPH_H
+#define VR_FAISS_HNSW_GRAPH_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { VR_HNSW_LEVELS_MAX = 63, VR_HNSW_M_MAX = 4096, VR_HNSW_ROWS_MAX = INT32_MAX };
+
+typedef struct vr_hnsw_graph {
+    size_t rows;       /* nodes; at most VR_HNSW_ROWS_MAX */
+    uint32_t entry;    /* the node where searches begin; rows if there are none */
+    uint32_t top;      /* the level where they begin, which the entry is on */
+    uint32_t degree;   /* length of a row on level 0: 2 m */
+    uint32_t *base;    /* level 0: rows x degree links */
+    uint8_t *levels;   /* on how many levels a node is: at least 1 */
+    uint32_t *starts;  /* where in upper a node's row of level 1 begins, that of level 2 behind it */
+    uint32_t *upper;   /* the rows of all levels above 0 */
+    size_t upper_size; /* slots in it */
+
+    /* What a file says and a search doesn't need. Level l has slots[l] .. slots[l + 1] of a node's links
+     * there, and a new node has l as its highest level with a probability of chances[l]. */
+    size_t level_count;
+    uint32_t slots[VR_HNSW_LEVELS_MAX + 1];
+    double chances[VR_HNSW_LEVELS_MAX];
+    int32_t ef_construction, ef_search;
+} vr_hnsw_graph;
+
+/* Sets slots, chances and degree as FAISS does for m, 2 to VR_HNSW_M_MAX; ef_construction and ef_search to
+ * FAISS's defaults; no nodes. */
+void vr_hnsw_graph_init(vr_hnsw_graph *graph, size_t m);
+
+/* Takes memory for the levels of so many nodes, all 1. */
+vrec_status vr_hnsw_graph_add_levels(vr_hnsw_graph *graph, size_t rows, vrec_error *err);
+
+/* Takes memory for the links of nodes whose levels are set: all slots are free. entry and top are the first
+ * of the nodes on most levels, and its highest level. */
+vrec_status vr_hnsw_graph_add_rows(vr_hnsw_graph *graph, vrec_error *err);
+
+void vr_hnsw_graph_free(vr_hnsw_graph *graph); /* what it holds; zeroed is fine */
+
+/* The length of a row on a level below level_count. */
+static inline uint32_t vr_hnsw_degree(const vr_hnsw_graph *graph, size_t level)
+{
+    return graph->slots[level + 1] - graph->slots[level];
+}
+
+/* A node's row on one of its levels. */
+static inline uint32_t *vr_hnsw_links(const vr_hnsw_graph *graph, uint32_t node, size_t level)
+{
+    if (level == 0)
+        return graph->base + (size_t)node * graph->degree;
+    return graph->upper + graph->starts[node] + (graph->slots[level] - graph->slots[1]);
+}
+
+#endif
