@@ -156,7 +156,4 @@ vrec_status vr_annoy_verify(const vr_annoy *forest, const char *name, const vrec
 /* search.c */
 vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err);
 
-/* backend.c: the option "searchk". */
-int64_t vr_annoy_searchk(const vr_options *options);
-
 #endif

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "annoy/score.h"
 
+#include "annoy/table.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "core/matrix.h"
@@ -163,7 +164,7 @@ vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_er
     search s = { .forest = forest, .query = query, .simd = vr_simd_get(), .failed = ATOMIC_FLAG_INIT };
     if (indexer->rows == 0)
         return VREC_OK;
-    int64_t searchk = vr_annoy_searchk(query->options);
+    int64_t searchk = query->options->value[VR_ANNOY_SEARCHK];
     size_t count = forest->count, threads = vr_min(query->threads, query->queries->rows);
     /* A split that is reached twice, as a root and as its copy, has two children each time. */
     s.limits.most_visits = forest->root_count + 4 * (uint64_t)(count - indexer->rows);
