@@ -1,4 +1,5 @@
-/* Copying a caller's items. SPDX-License-Identifier: Apache-2.0 */
+/* Copying a caller's items: with several threads, since most of the time goes to memory that the system
+ * has yet to clear. SPDX-License-Identifier: Apache-2.0 */
 #ifndef VR_CORE_ITEMS_H
 #define VR_CORE_ITEMS_H
 
