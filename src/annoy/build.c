@@ -8,8 +8,9 @@
 #include "annoy/tree.h"
 
 #include "base/memory.h"
-#include "base/threads.h"
+#include "core/indexer.h"
 #include "core/items.h"
+#include "core/work.h"
 
 enum { PORTION = 4096 /* items that a thread takes at a time */ };
 
@@ -21,48 +22,40 @@ typedef struct build {
     uint8_t *image;    /* the file's bytes: items first, and room for the trees */
     size_t room;       /* bytes of it */
     const vrec_progress *progress;
-    atomic_size_t next;      /* the first tree, or item, that nobody has taken */
     atomic_size_t finished;  /* nodes of finished trees */
     _Atomic uint64_t placed; /* items in leaves */
-    atomic_bool stopped;
-    atomic_flag failed; /* set by the thread that may write status and error */
-    vr_kiss stream;     /* the one through all trees */
-    vrec_status status;
-    vrec_error error;
+    vr_kiss stream;          /* the one through all trees */
 } build;
 
-/* Does work with as many threads as the plan has; it takes its portions from b->next. */
-static void in_parallel(build *b, void (*work)(void *context, size_t worker))
+/* Does portions of the items, or of the trees, with as many threads as the plan has. Nobody is told how far
+ * that is, and it can't fail. */
+static void in_parallel(build *b, size_t count, size_t portion,
+                        vrec_status (*run)(void *context, vr_worker *me, vrec_error *err))
 {
-    atomic_store(&b->next, 0);
-    vr_parallel(b->plan->threads, work, b);
-}
-
-/* The next portion of the items; false if there is none. */
-static bool take_items(build *b, uint32_t *first, uint32_t *count)
-{
-    size_t next = atomic_fetch_add(&b->next, PORTION);
-    *first = (uint32_t)vr_min(next, b->items.count);
-    *count = (uint32_t)vr_min(PORTION, b->items.count - *first);
-    return *count > 0;
+    vr_work work = {
+        .threads = b->plan->threads, .count = count, .portion = portion, .run = run, .context = b
+    };
+    vr_work_do(&work, NULL);
 }
 
 /* ---- Items ---- */
 
-static void measure_items(void *context, size_t worker)
+static vrec_status measure_items(void *context, vr_worker *me, vrec_error *err)
 {
     build *b = context;
-    (void)worker;
-    for (uint32_t first, count; take_items(b, &first, &count);)
-        vr_annoy_measure(&b->items, first, count);
+    (void)err;
+    for (size_t first, count; vr_work_take(me, &first, &count);)
+        vr_annoy_measure(&b->items, (uint32_t)first, (uint32_t)count);
+    return VREC_OK;
 }
 
-static void put_items(void *context, size_t worker)
+static vrec_status put_items(void *context, vr_worker *me, vrec_error *err)
 {
     build *b = context;
-    (void)worker;
-    for (uint32_t first, count; take_items(b, &first, &count);)
-        vr_annoy_put_items(&b->items, first, count);
+    (void)err;
+    for (size_t first, count; vr_work_take(me, &first, &count);)
+        vr_annoy_put_items(&b->items, (uint32_t)first, (uint32_t)count);
+    return VREC_OK;
 }
 
 /* How many bytes the forest may take: most have fewer than 4 nodes for every bucket that the items fill. */
@@ -109,9 +102,9 @@ static vrec_status prepare(build *b, const vrec_matrix *rows, vrec_error *err)
     status = vr_copy_items(rows, b->plan->threads, b->progress, b->items.rows, layout->size, err);
     if (status != VREC_OK)
         return status;
-    in_parallel(b, measure_items);
+    in_parallel(b, b->items.count, PORTION, measure_items);
     vr_annoy_measured(&b->items);
-    in_parallel(b, put_items);
+    in_parallel(b, b->items.count, PORTION, put_items);
     return VREC_OK;
 }
 
@@ -126,53 +119,44 @@ static size_t most_trees(const build *b)
 
 /* ---- Growing ---- */
 
-static void fail(build *b, vrec_status status, const vrec_error *error)
-{
-    if (!atomic_flag_test_and_set(&b->failed)) {
-        b->status = status;
-        b->error = *error;
-    }
-    atomic_store(&b->stopped, true);
-}
-
 /* Automatic trees go on until they have as many nodes as there are items. */
 static bool is_enough(build *b)
 {
     return b->plan->trees < 0 && atomic_load(&b->finished) >= b->items.count;
 }
 
-static void report(build *b)
+static vrec_status report(build *b, vrec_error *err)
 {
-    vrec_error error;
     uint64_t done = atomic_load(&b->placed), total = (uint64_t)b->items.count * b->tree_count;
     if (b->plan->trees < 0) {
         total = b->items.count;
         done = vr_min(atomic_load(&b->finished), total);
     }
-    vrec_status status = vr_report(b->progress, "building", done, total, &error);
-    if (status != VREC_OK)
-        fail(b, status, &error);
+    return vr_report(b->progress, "building", done, total, err);
 }
 
-typedef struct worker {
+/* One thread's part. A tree takes long, so the calling thread reports in the middle of it. */
+typedef struct grower {
     build *b;
-    bool reports;
+    const vr_worker *me;
+    vrec_error *err; /* says why, when growing ends because the caller said stop */
     uint32_t unreported;
-} worker;
+} grower;
 
 static bool keep_on(void *context, uint32_t placed, uint32_t seen)
 {
     enum {
         EVERY = 1 << 16 /* items seen between two reports */
     };
-    worker *w = context;
-    atomic_fetch_add_explicit(&w->b->placed, placed, memory_order_relaxed);
-    w->unreported += seen;
-    if (w->reports && w->unreported >= EVERY) {
-        w->unreported = 0;
-        report(w->b);
-    }
-    return !atomic_load_explicit(&w->b->stopped, memory_order_relaxed);
+    grower *g = context;
+    atomic_fetch_add_explicit(&g->b->placed, placed, memory_order_relaxed);
+    g->unreported += seen;
+    if (vr_work_stopped(g->me))
+        return false;
+    if (g->me->number > 0 || g->unreported < EVERY)
+        return true;
+    g->unreported = 0;
+    return report(g->b, g->err) == VREC_OK;
 }
 
 /* The seed of a tree's own stream. KISS makes much the same of seeds that differ by little, so they are
@@ -197,10 +181,10 @@ static size_t group_size(const build *b)
     return (b->tree_count + threads * rounds - 1) / (threads * rounds);
 }
 
-static vrec_status grow_group(worker *w, vr_annoy_bench *bench, vr_annoy_order *orders, size_t first,
-                              size_t count, vrec_error *err)
+static vrec_status grow_group(grower *g, vr_annoy_bench *bench, vr_annoy_order *orders, size_t first,
+                              size_t count)
 {
-    build *b = w->b;
+    build *b = g->b;
     vr_annoy_work works[VR_ANNOY_GROUP];
     vr_kiss streams[VR_ANNOY_GROUP];
     uint32_t root;
@@ -210,41 +194,46 @@ static vrec_status grow_group(worker *w, vr_annoy_bench *bench, vr_annoy_order *
                                     .order = &orders[i],
                                     .tree = &b->trees[first + i],
                                     .keep_on = keep_on,
-                                    .context = w };
+                                    .context = g };
         streams[i] = vr_kiss_seed(tree_seed(b->plan->seed, first + i));
         vr_annoy_start(&works[i]);
     }
     if (b->plan->one_stream)
-        return vr_annoy_grow(works, 0, b->items.count, &b->stream, &root, err);
-    return vr_annoy_grow_by_levels(works, (uint32_t)count, streams, err);
+        return vr_annoy_grow(works, 0, b->items.count, &b->stream, &root, g->err);
+    return vr_annoy_grow_by_levels(works, (uint32_t)count, streams, g->err);
 }
 
-/* Takes trees until there are none left. */
-static void grow_trees(void *context, size_t number)
+static vrec_status grow_trees(void *context, vr_worker *me, vrec_error *err)
 {
     build *b = context;
-    vrec_error error;
-    worker me = { .b = b, .reports = number == 0 };
+    grower g = { .b = b, .me = me, .err = err };
     vr_annoy_bench bench = { 0 };
     vr_annoy_order orders[VR_ANNOY_GROUP] = { 0 };
     size_t group = group_size(b);
-    vrec_status status = vr_annoy_bench_init(&bench, &b->items, &error);
+    vrec_status status = vr_annoy_bench_init(&bench, &b->items, err);
     for (size_t i = 0; i < group && status == VREC_OK; i++)
-        status = vr_annoy_order_init(&orders[i], &b->items, &error);
-    while (status == VREC_OK && !is_enough(b)) {
-        size_t first = atomic_fetch_add(&b->next, group);
-        if (first >= b->tree_count)
-            break;
-        size_t end = vr_min(first + group, b->tree_count);
-        status = grow_group(&me, &bench, orders, first, end - first, &error);
-        for (size_t t = first; t < end && status == VREC_OK; t++)
+        status = vr_annoy_order_init(&orders[i], &b->items, err);
+    for (size_t first, count; status == VREC_OK && !is_enough(b) && vr_work_take(me, &first, &count);) {
+        status = grow_group(&g, &bench, orders, first, count);
+        for (size_t t = first; t < first + count && status == VREC_OK; t++)
             atomic_fetch_add(&b->finished, b->trees[t].count);
     }
-    if (status != VREC_OK && !atomic_load(&b->stopped))
-        fail(b, status, &error);
     for (size_t i = 0; i < group; i++)
         vr_annoy_order_free(&orders[i]);
     vr_annoy_bench_free(&bench);
+    return status;
+}
+
+/* Progress is reported from within the trees. */
+static vrec_status grow(build *b, vrec_error *err)
+{
+    vr_work work = { .threads = b->plan->one_stream ? 1 : b->plan->threads,
+                     .count = b->tree_count,
+                     .portion = group_size(b),
+                     .run = grow_trees,
+                     .context = b };
+    vrec_status status = vr_work_do(&work, err);
+    return status == VREC_OK ? report(b, err) : status;
 }
 
 /* ---- The file ---- */
@@ -267,15 +256,16 @@ static void put_tree(const vr_annoy_items *items, const vr_annoy_tree *tree, uin
     }
 }
 
-static void put_trees(void *context, size_t worker)
+static vrec_status put_trees(void *context, vr_worker *me, vrec_error *err)
 {
     build *b = context;
-    (void)worker;
-    for (size_t t; (t = atomic_fetch_add(&b->next, 1)) < b->tree_count;) {
+    (void)err;
+    for (size_t t, count; vr_work_take(me, &t, &count);) {
         put_tree(&b->items, &b->trees[t], b->image);
         vr_free(b->trees[t].nodes);
         b->trees[t].nodes = NULL;
     }
+    return VREC_OK;
 }
 
 /* How many nodes there are with trees and copies of their roots; gives every tree its place. */
@@ -315,7 +305,7 @@ static vrec_status assemble(build *b, size_t *bytes, vrec_error *err)
     vrec_status status = make_room(b, *bytes, err);
     if (status != VREC_OK)
         return status;
-    in_parallel(b, put_trees);
+    in_parallel(b, b->tree_count, 1, put_trees);
     uint8_t *root = b->image + ((size_t)count - b->tree_count) * size;
     for (size_t t = 0; t < b->tree_count; t++)
         memcpy(root + t * size, b->image + (b->trees[t].base + b->trees[t].count - 1) * size, size);
@@ -345,25 +335,17 @@ static vrec_status run(build *b, const vrec_matrix *rows, size_t *bytes, vrec_er
     b->trees = vr_alloc_zero(b->tree_count, sizeof *b->trees);
     if (!b->trees)
         return vr_fail_memory(err, b->tree_count * sizeof *b->trees, "the list of trees");
-    atomic_store(&b->next, 0);
-    vr_parallel(b->plan->one_stream ? 1 : vr_min(b->plan->threads, b->tree_count), grow_trees, b);
-    if (b->status == VREC_OK)
-        report(b);
-    if (b->status == VREC_OK) {
-        forget_spare_trees(b);
-        return assemble(b, bytes, err);
-    }
-    if (err)
-        *err = b->error;
-    return b->status;
+    status = grow(b, err);
+    if (status != VREC_OK)
+        return status;
+    forget_spare_trees(b);
+    return assemble(b, bytes, err);
 }
 
 vrec_status vr_annoy_build(const vr_annoy_plan *plan, const vrec_matrix *items,
                            const vrec_progress *progress, uint8_t **image, size_t *bytes, vrec_error *err)
 {
-    build b = {
-        .plan = plan, .progress = progress, .stream = vr_kiss_seed(plan->seed), .failed = ATOMIC_FLAG_INIT
-    };
+    build b = { .plan = plan, .progress = progress, .stream = vr_kiss_seed(plan->seed) };
     vrec_status status = run(&b, items, bytes, err);
     for (size_t t = 0; b.trees && t < b.tree_count; t++)
         vr_free(b.trees[t].nodes);

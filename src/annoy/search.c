@@ -4,8 +4,8 @@
 
 #include "annoy/table.h"
 #include "base/memory.h"
-#include "base/threads.h"
 #include "core/matrix.h"
+#include "core/work.h"
 
 #include <math.h>
 
@@ -18,11 +18,6 @@ typedef struct search {
     vr_annoy_limits limits;
     size_t k, room; /* results; candidates at the most */
     size_t portion; /* queries that a thread takes at a time */
-    atomic_size_t next, done;
-    atomic_bool stopped;
-    atomic_flag failed; /* set by the thread that may write status and error */
-    vrec_status status;
-    vrec_error error;
 } search;
 
 /* One thread's part. */
@@ -126,42 +121,20 @@ static void stop(worker *w)
     vr_annoy_give(&w->crew);
 }
 
-static void fail(search *s, vrec_status status, const vrec_error *error)
+static vrec_status answer_queries(void *context, vr_worker *me, vrec_error *err)
 {
-    if (!atomic_flag_test_and_set(&s->failed)) {
-        s->status = status;
-        s->error = *error;
-        atomic_store(&s->stopped, true);
-    }
-}
-
-/* Takes queries until there are none left. */
-static void answer_queries(void *context, size_t number)
-{
-    search *s = context;
-    worker w = { .s = s };
-    vrec_error error;
-    size_t rows = s->query->queries->rows;
-    vrec_status status = start(&w, &error);
-    while (status == VREC_OK && !atomic_load(&s->stopped)) {
-        size_t first = atomic_fetch_add(&s->next, s->portion);
-        if (first >= rows)
-            break;
-        size_t end = vr_min(first + s->portion, rows);
-        status = answer(&w, first, end, &error);
-        size_t done = atomic_fetch_add(&s->done, end - first) + end - first;
-        if (status == VREC_OK && number == 0)
-            status = vr_report(s->query->progress, "searching", done, rows, &error);
-    }
-    if (status != VREC_OK)
-        fail(s, status, &error);
+    worker w = { .s = context };
+    vrec_status status = start(&w, err);
+    for (size_t first, count; status == VREC_OK && vr_work_take(me, &first, &count);)
+        status = answer(&w, first, first + count, err);
     stop(&w);
+    return status;
 }
 
 vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
 {
     vr_annoy *forest = (vr_annoy *)indexer;
-    search s = { .forest = forest, .query = query, .simd = vr_simd_get(), .failed = ATOMIC_FLAG_INIT };
+    search s = { .forest = forest, .query = query, .simd = vr_simd_get() };
     if (indexer->rows == 0)
         return VREC_OK;
     int64_t searchk = query->options->value[VR_ANNOY_SEARCHK];
@@ -182,8 +155,14 @@ vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_er
         if (status != VREC_OK)
             return status;
     }
-    vr_parallel(threads, answer_queries, &s);
-    if (s.status != VREC_OK && err)
-        *err = s.error;
-    return s.status;
+    vr_work work = { .threads = threads,
+                     .count = query->queries->rows,
+                     .portion = s.portion,
+                     .run = answer_queries,
+                     .context = &s,
+                     .progress = query->progress,
+                     .phase = "searching",
+                     .steps = 1,
+                     .total_steps = query->queries->rows };
+    return vr_work_do(&work, err);
 }

@@ -1,8 +1,8 @@
 /* Queries in portions over several connections, and what the server found back into the caller's arrays.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
-#include "base/threads.h"
 #include "core/matrix.h"
+#include "core/work.h"
 #include "milvus/milvus.h"
 
 #include <math.h>
@@ -24,21 +24,8 @@ typedef struct search {
     char params[VR_OPTION_TEXT_MAX];
     int32_t consistency;
     uint64_t timestamp;
-    _Atomic size_t next;
     vr_watch watch;
-    atomic_bool failed; /* who sets it first writes the rest */
-    vrec_status status;
-    vrec_error err;
 } search;
-
-static void fail_search(search *s, vrec_status status, const vrec_error *err)
-{
-    if (!atomic_exchange(&s->failed, true)) {
-        s->status = status;
-        s->err = *err;
-    }
-    atomic_store(&s->watch.stopped, true);
-}
 
 /* ---- One portion ---- */
 
@@ -94,11 +81,11 @@ static vrec_status give_results(const search *s, const portion *p, size_t first,
     return status;
 }
 
-static vrec_status search_portion(search *s, size_t worker, portion *p, size_t first, vrec_error *err)
+static vrec_status search_portion(search *s, portion *p, bool reports, size_t first, size_t count,
+                                  vrec_error *err)
 {
     vr_milvus *milvus = s->milvus;
     ProtobufCMessage *reply = NULL;
-    size_t count = vr_min(s->portion, s->query->queries->rows - first);
     vrec_status status = VREC_OK;
     take_queries(s, p, first, count);
     vr_search request = { .collection = milvus->client.collection,
@@ -112,10 +99,9 @@ static vrec_status search_portion(search *s, size_t worker, portion *p, size_t f
                           .limit = s->limit,
                           .consistency = s->consistency,
                           .timestamp = s->timestamp };
-    vr_call call = { .rpc = &vr_rpc_search,
-                     .timeout_ms = milvus->client.call_ms,
-                     .watch = &s->watch,
-                     .reports = worker == 0 };
+    vr_call call = {
+        .rpc = &vr_rpc_search, .timeout_ms = milvus->client.call_ms, .watch = &s->watch, .reports = reports
+    };
     if (p->count > 0)
         status = vr_frame_search(&p->frame, &request, err);
     if (status == VREC_OK && p->count > 0)
@@ -127,26 +113,24 @@ static vrec_status search_portion(search *s, size_t worker, portion *p, size_t f
     return status;
 }
 
-static void search_portions(void *context, size_t worker)
+static vrec_status search_portions(void *context, vr_worker *me, vrec_error *err)
 {
     search *s = context;
-    size_t first;
-    vrec_error err;
     vrec_status status = VREC_OK;
     portion p = { .queries = vr_alloc(s->portion, s->milvus->base.dim * sizeof(float)),
                   .rows = vr_alloc(s->portion, sizeof(uint32_t)) };
-    vr_watch_enter(&s->watch, worker);
+    vr_watch_enter(&s->watch, me->number);
     if (!p.queries || !p.rows)
-        status = vr_fail_memory(&err, s->portion * s->milvus->base.dim * sizeof(float), "queries");
-    while (status == VREC_OK && !atomic_load(&s->watch.stopped) &&
-           (first = atomic_fetch_add(&s->next, s->portion)) < s->query->queries->rows)
-        status = search_portion(s, worker, &p, first, &err);
+        status = vr_fail_memory(err, s->portion * s->milvus->base.dim * sizeof(float), "queries");
+    for (size_t first, count; status == VREC_OK && vr_work_take(me, &first, &count);)
+        status = search_portion(s, &p, me->number == 0, first, count, err);
     if (status != VREC_OK)
-        fail_search(s, status, &err);
-    vr_watch_leave(&s->watch, worker);
+        atomic_store(&s->watch.stopped, true); /* the others needn't wait for their replies */
+    vr_watch_leave(&s->watch, me->number);
     vr_frame_free(&p.frame);
     vr_free(p.queries);
     vr_free(p.rows);
+    return status;
 }
 
 /* ---- All of them ---- */
@@ -192,9 +176,10 @@ vrec_status vr_milvus_query(vrec_indexer *indexer, const vr_query *query, vrec_e
     s.portion = plan_portion(milvus, query, s.limit);
     vr_milvus_search_params(query->options, milvus->index_type, s.limit, s.params);
     vr_milvus_consistency(query->options, milvus, &s.consistency, &s.timestamp);
-    size_t portions = (query->queries->rows + s.portion - 1) / s.portion;
-    vr_parallel(vr_min(vr_min(query->threads, VR_CLIENT_IDLE), portions), search_portions, &s);
-    if (!atomic_load(&s.failed))
-        return VREC_OK;
-    return vr_fail(err, s.status, "%s", s.err.message);
+    vr_work work = { .threads = vr_min(query->threads, VR_CLIENT_IDLE),
+                     .count = query->queries->rows,
+                     .portion = s.portion,
+                     .run = search_portions,
+                     .context = &s };
+    return vr_work_do(&work, err);
 }

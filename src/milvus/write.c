@@ -1,7 +1,7 @@
 /* Rows into a collection, in batches over several connections, and out of it again.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
-#include "base/threads.h"
+#include "core/work.h"
 #include "milvus/milvus.h"
 
 #include <inttypes.h>
@@ -27,28 +27,9 @@ typedef struct write {
     const vr_milvus_rows *rows;
     size_t batch, batches;
     uint8_t *written; /* of every batch: the server has taken it */
-    atomic_size_t next;
     vr_watch watch;
-    atomic_bool failed; /* who sets it first writes the rest */
-    vrec_status status;
-    vrec_error err;
-    size_t bad_first, bad_count;
-    bool maybe_written;
+    atomic_bool maybe_written; /* a batch failed, or was given up, of which nobody knows if it is in */
 } write;
-
-/* The first failure counts, and stops the others where they are. */
-static void fail_write(write *w, vrec_status status, const vrec_error *err, const vr_insert *insert,
-                       bool maybe_written)
-{
-    if (!atomic_exchange(&w->failed, true)) {
-        w->status = status;
-        w->err = *err;
-        w->bad_first = insert->first;
-        w->bad_count = insert->count;
-        w->maybe_written = maybe_written;
-    }
-    atomic_store(&w->watch.stopped, true);
-}
 
 static vrec_status check_taken(const Vr__MutationReply *reply, const vr_insert *insert, vrec_error *err)
 {
@@ -59,54 +40,57 @@ static vrec_status check_taken(const Vr__MutationReply *reply, const vr_insert *
                    taken, insert->count);
 }
 
-static bool write_batch(write *w, size_t worker, size_t batch, vr_frame *frame)
+static vrec_status write_batch(write *w, bool reports, size_t first, size_t count, vr_frame *frame,
+                               vrec_error *err)
 {
     vr_milvus *milvus = w->milvus;
-    vrec_error err = { .status = VREC_OK };
     ProtobufCMessage *reply = NULL;
-    size_t first = batch * w->batch;
     vr_insert insert = { .collection = milvus->client.collection,
                          .id_field = milvus->id_field,
                          .vector_field = milvus->vector_field,
                          .items = w->rows->items,
                          .ids = w->rows->ids,
                          .first = first,
-                         .count = vr_min(w->batch, w->rows->items->rows - first) };
+                         .count = count };
     vr_call call = {
-        .rpc = w->rpc, .timeout_ms = milvus->client.insert_ms, .watch = &w->watch, .reports = worker == 0
+        .rpc = w->rpc, .timeout_ms = milvus->client.insert_ms, .watch = &w->watch, .reports = reports
     };
-    vrec_status status = vr_frame_insert(frame, &insert, &err);
+    vrec_status status = vr_frame_insert(frame, &insert, err);
     if (status == VREC_OK)
-        status = vr_client_send(&milvus->client, &call, frame, &reply, &err);
+        status = vr_client_send(&milvus->client, &call, frame, &reply, err);
     if (status == VREC_OK)
-        status = check_taken((const Vr__MutationReply *)reply, &insert, &err);
+        status = check_taken((const Vr__MutationReply *)reply, &insert, err);
     if (reply)
         remember_write(milvus, ((const Vr__MutationReply *)reply)->timestamp);
     vr_reply_free(reply);
     if (status != VREC_OK) {
-        fail_write(w, status, &err, &insert, call.maybe_done);
-        return false;
+        if (call.maybe_done)
+            atomic_store(&w->maybe_written, true);
+        return status;
     }
-    w->written[batch] = 1;
-    atomic_fetch_add(&w->watch.done, insert.count);
-    return true;
+    w->written[first / w->batch] = 1;
+    atomic_fetch_add(&w->watch.done, count);
+    return VREC_OK;
 }
 
-static void write_batches(void *context, size_t worker)
+static vrec_status write_batches(void *context, vr_worker *me, vrec_error *err)
 {
     write *w = context;
     vr_frame frame = { .block = NULL };
-    size_t batch;
-    vr_watch_enter(&w->watch, worker);
-    while (!atomic_load(&w->watch.stopped) && (batch = atomic_fetch_add(&w->next, 1)) < w->batches)
-        if (!write_batch(w, worker, batch, &frame))
-            break;
-    vr_watch_leave(&w->watch, worker);
+    vrec_status status = VREC_OK;
+    vr_watch_enter(&w->watch, me->number);
+    for (size_t first, count; status == VREC_OK && vr_work_take(me, &first, &count);)
+        status = write_batch(w, me->number == 0, first, count, &frame, err);
+    if (status != VREC_OK)
+        atomic_store(&w->watch.stopped, true); /* the others needn't wait for their replies */
+    vr_watch_leave(&w->watch, me->number);
     vr_frame_free(&frame);
+    return status;
 }
 
 /* "rows 0..9999 are in, and 5000 after them": for whoever goes on from there. */
-static vrec_status explain_failure(const write *w, vrec_error *err)
+static vrec_status explain_failure(const write *w, vrec_status status, const vrec_error *cause,
+                                   vrec_error *err)
 {
     size_t rows = w->rows->items->rows, whole = 0;
     while (whole < w->batches && w->written[whole])
@@ -114,12 +98,13 @@ static vrec_status explain_failure(const write *w, vrec_error *err)
     size_t leading = vr_min(whole * w->batch, rows);
     size_t after = (size_t)atomic_load(&w->watch.done) - leading;
     char more[64] = "";
-    if (w->status == VREC_INVALID && !w->err.message[0])
-        return w->status;
+    if (status == VREC_INVALID && !cause->message[0])
+        return status;
     if (after > 0)
         snprintf(more, sizeof more, " and %zu later ones", after);
-    return vr_fail(err, w->status, "%.300s; the first %zu of %zu rows%s are in%s", w->err.message, leading,
-                   rows, more, w->maybe_written ? ", and perhaps some of those that were under way" : "");
+    return vr_fail(err, status, "%.300s; the first %zu of %zu rows%s are in%s", cause->message, leading,
+                   rows, more,
+                   atomic_load(&w->maybe_written) ? ", and perhaps some of those that were under way" : "");
 }
 
 vrec_status vr_milvus_write(vr_milvus *milvus, const vr_rpc *rpc, const vr_milvus_rows *rows,
@@ -136,8 +121,13 @@ vrec_status vr_milvus_write(vr_milvus *milvus, const vr_rpc *rpc, const vr_milvu
     w.written = vr_alloc_zero(vr_max(w.batches, 1), 1);
     if (!w.written)
         return vr_fail_memory(err, w.batches, "the list of batches");
-    vr_parallel(vr_min(rows->threads, w.batches), write_batches, &w);
-    vrec_status status = atomic_load(&w.failed) ? explain_failure(&w, err) : VREC_OK;
+    vr_work work = {
+        .threads = rows->threads, .count = count, .portion = w.batch, .run = write_batches, .context = &w
+    };
+    vrec_error cause;
+    vrec_status status = vr_work_do(&work, &cause);
+    if (status != VREC_OK)
+        status = explain_failure(&w, status, &cause, err);
     vr_free(w.written);
     return status;
 }
