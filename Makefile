@@ -6,13 +6,9 @@ RELEASE = $(BUILD)/release
 
 .PHONY: all demo test bench bench-serving fuzz install clean
 
-all: $(RELEASE)/build.ninja
+all:
+	@scripts/configure $(BUILD)
 	@ninja -C $(RELEASE) --quiet
-
-$(RELEASE)/build.ninja:
-	@scripts/need gcc libc6-dev meson ninja-build
-	@mkdir -p $(BUILD)
-	@meson setup $(RELEASE) -Dtests=false >$(BUILD)/setup.log 2>&1 || { cat $(BUILD)/setup.log; exit 1; }
 
 # The main job on real input: which packages should this Debian package depend on?
 demo: all

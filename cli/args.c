@@ -227,10 +227,9 @@ int cli_make_builder(const cli_args *args, vrec_builder **out)
 {
     vrec_error err;
     vrec_status status = vrec_builder_factory(args->backend, NULL, out, &err);
-    if (status == VREC_NO_MEMORY)
-        return cli_fail_library(&err);
+    bool known = vrec_backend_option(args->backend, 0) != NULL;
     if (status != VREC_OK)
-        return cli_fail_usage(COMMAND(args), "%s", err.message);
+        return known ? cli_fail_library(&err) : cli_fail_usage(COMMAND(args), "%s", err.message);
     int failed = 0;
     for (size_t i = 0; i < args->option_count && !failed; i++)
         failed = set_option(args, i, *out);

@@ -19,14 +19,15 @@ vrec_status vrec_builder_factory(const char *backend, const char *options, vrec_
     const vr_backend *found = vr_backend_find(backend, err);
     if (!found)
         return VREC_UNSUPPORTED;
-    if (found->absent)
-        return vr_fail(err, VREC_UNSUPPORTED, "%s", found->absent);
+    vrec_status status = found->ready ? found->ready(err) : VREC_OK;
+    if (status != VREC_OK)
+        return status;
     vrec_builder *builder = vr_alloc(1, sizeof *builder);
     if (!builder)
         return vr_fail_memory(err, sizeof *builder, "a builder");
     builder->backend = found;
     vr_options_init(&builder->options, found->options);
-    vrec_status status = vr_options_parse(&builder->options, options, err);
+    status = vr_options_parse(&builder->options, options, err);
     if (status == VREC_OK)
         *out = builder;
     else

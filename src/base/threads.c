@@ -142,6 +142,11 @@ void vr_parallel(size_t threads, void (*work)(void *context, size_t worker), voi
     pthread_mutex_unlock(&pool.mutex);
 }
 
+void vr_call_once(vr_once *once, void (*what)(void))
+{
+    pthread_once(once, what);
+}
+
 size_t vr_thread_count(int32_t wish)
 {
     if (wish == 0)

@@ -53,7 +53,9 @@ typedef struct vr_backend {
     const char *name;
     const char *summary;
     const vr_option_table *options;
-    const char *absent; /* why this library can't make a builder of it; NULL if it can */
+    /* Whether a builder of it can be made here: built in, and what it needs at run time is there. NULL if
+     * it always can. */
+    vrec_status (*ready)(vrec_error *err);
     /* items: strides written out, not empty. */
     vrec_status (*from_embeddings)(const vr_options *options, const vrec_matrix *items,
                                    const vrec_progress *progress, vrec_indexer **out, vrec_error *err);

@@ -3,10 +3,14 @@
 
 #include "milvus/table.h"
 
-const vr_backend vr_milvus_backend = {
-    .name = "milvus",
-    .summary = "collections on a Milvus server; not built in",
-    .options = &vr_milvus_options,
-    .absent = "milvus isn't built into this library; to have it, apt install libcurl4-openssl-dev "
-              "libprotobuf-c-dev protobuf-c-compiler, and build vrec again"
-};
+static vrec_status say_absent(vrec_error *err)
+{
+    return vr_fail(err, VREC_UNSUPPORTED,
+                   "milvus isn't built into this library; to have it, apt install libcurl4-openssl-dev "
+                   "libprotobuf-c-dev protobuf-c-compiler, and build vrec again");
+}
+
+const vr_backend vr_milvus_backend = { .name = "milvus",
+                                       .summary = "collections on a Milvus server; not built in",
+                                       .options = &vr_milvus_options,
+                                       .ready = say_absent };

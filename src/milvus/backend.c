@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/system.h"
+#include "milvus/curl.h"
 #include "milvus/milvus.h"
 
 #include <stdio.h>
@@ -230,9 +231,15 @@ static vrec_status drop(const vr_options *given, vrec_error *err)
     return status;
 }
 
+static vrec_status ready(vrec_error *err)
+{
+    return vr_curl_get(err) ? VREC_OK : VREC_UNSUPPORTED;
+}
+
 const vr_backend vr_milvus_backend = { .name = "milvus",
                                        .summary = "collections on a Milvus server, local or distributed",
                                        .options = &vr_milvus_options,
+                                       .ready = ready,
                                        .from_embeddings = from_embeddings,
                                        .from_index_file = from_index_file,
                                        .attach = attach,

@@ -56,7 +56,7 @@ static vr_channel *take_channel(vr_client *client)
         if (channel)
             return channel;
     }
-    return vr_channel_open(&client->target);
+    return vr_channel_open(client->curl, &client->target);
 }
 
 static void give_channel(vr_client *client, vr_channel *channel, bool sound)
@@ -71,9 +71,9 @@ static void give_channel(vr_client *client, vr_channel *channel, bool sound)
 
 vrec_status vr_client_open(vr_client *client, vrec_error *err)
 {
-    const char *wrong = vr_transport_start();
-    if (wrong)
-        return vr_fail(err, VREC_UNSUPPORTED, "milvus: %s", wrong);
+    client->curl = vr_curl_get(err);
+    if (!client->curl)
+        return VREC_UNSUPPORTED;
     atomic_store(&client->process, vr_process_id());
     vr_client_use(client, "");
     return VREC_OK;
@@ -84,7 +84,6 @@ void vr_client_close(vr_client *client)
     forget_parents_connections(client);
     for (size_t i = 0; i < VR_CLIENT_IDLE; i++)
         vr_channel_close(atomic_exchange(&client->idle[i], NULL));
-    vr_transport_stop();
 }
 
 void vr_client_use(vr_client *client, const char *collection)

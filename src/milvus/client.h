@@ -13,6 +13,7 @@ enum { VR_CLIENT_IDLE = 32, VR_CLIENT_NAME = 256 };
 
 /* A server, and the connections to it that nobody is using. Lock-free: any thread may use it. */
 typedef struct vr_client {
+    const vr_curl *curl;
     vr_target target;
     int64_t connect_ms, call_ms, insert_ms, build_ms;
     char collection[VR_CLIENT_NAME]; /* what every call is about */

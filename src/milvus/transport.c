@@ -16,7 +16,6 @@
 #include "base/memory.h"
 #include "base/system.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +24,7 @@ enum { SERVICE_ROOM = 96, GRACE_MS = 500 };
 static const char service[] = "/milvus.proto.milvus.MilvusService/";
 
 struct vr_channel {
+    const vr_curl *curl;
     CURL *easy;
     CURLM *multi;         /* holds the connection */
     curl_socket_t socket; /* of the last call */
@@ -42,16 +42,6 @@ struct vr_channel {
     size_t rest_us;
     bool too_big, no_memory, stopped;
 };
-
-const char *vr_transport_start(void)
-{
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? NULL : "libcurl can't be initialised";
-}
-
-void vr_transport_stop(void)
-{
-    curl_global_cleanup();
-}
 
 /* ---- What libcurl calls ---- */
 
@@ -106,44 +96,47 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *context)
 
 static void set_up(vr_channel *channel)
 {
+    const vr_curl *curl = channel->curl;
     CURL *easy = channel->easy;
     const vr_target *target = channel->target;
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* a proxy of the environment can't carry HTTP/2 */
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, channel->error);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "vrec");
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, channel);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, channel);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                     (long)(target->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(easy, CURLOPT_PROXY, ""); /* a proxy of the environment can't carry HTTP/2 */
+    curl->easy_setopt(easy, CURLOPT_POST, 1L);
+    curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, channel->error);
+    curl->easy_setopt(easy, CURLOPT_USERAGENT, "vrec");
+    curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl->easy_setopt(easy, CURLOPT_HEADERDATA, channel);
+    curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl->easy_setopt(easy, CURLOPT_WRITEDATA, channel);
+    curl->easy_setopt(
+        easy, CURLOPT_HTTP_VERSION,
+        (long)(target->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
     if (target->is_socket)
-        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, target->shown);
+        curl->easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, target->shown);
     if (*target->ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, target->ca_file);
+        curl->easy_setopt(easy, CURLOPT_CAINFO, target->ca_file);
     if (*target->cert_file) {
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, target->cert_file);
-        curl_easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
+        curl->easy_setopt(easy, CURLOPT_SSLCERT, target->cert_file);
+        curl->easy_setopt(easy, CURLOPT_SSLKEY, target->key_file);
     }
 }
 
-vr_channel *vr_channel_open(const vr_target *target)
+vr_channel *vr_channel_open(const vr_curl *curl, const vr_target *target)
 {
     vr_channel *channel = vr_alloc_zero(1, sizeof *channel);
     if (!channel)
         return NULL;
+    channel->curl = curl;
     channel->target = target;
     channel->socket = CURL_SOCKET_BAD;
-    channel->easy = curl_easy_init();
-    channel->multi = curl_multi_init();
+    channel->easy = curl->easy_init();
+    channel->multi = curl->multi_init();
     if (!channel->easy || !channel->multi) {
         vr_channel_close(channel);
         return NULL;
     }
-    curl_multi_setopt(channel->multi, CURLMOPT_MAXCONNECTS, 1L);
-    unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+    curl->multi_setopt(channel->multi, CURLMOPT_MAXCONNECTS, 1L);
+    unsigned version = curl->version_info(CURLVERSION_NOW)->version_num;
     channel->reuse_fails = !target->is_tls && version >= 0x075800 && version <= 0x0758ff;
     set_up(channel);
     return channel;
@@ -153,22 +146,23 @@ void vr_channel_close(vr_channel *channel)
 {
     if (!channel)
         return;
-    curl_easy_cleanup(channel->easy);
-    curl_multi_cleanup(channel->multi);
+    channel->curl->easy_cleanup(channel->easy);
+    channel->curl->multi_cleanup(channel->multi);
     vr_free(channel);
 }
 
 /* ---- A call ---- */
 
-static struct curl_slist *add_line(struct curl_slist *lines, const char *line, bool *failed)
+static struct curl_slist *add_line(const vr_curl *curl, struct curl_slist *lines, const char *line,
+                                   bool *failed)
 {
-    struct curl_slist *longer = *line ? curl_slist_append(lines, line) : lines;
+    struct curl_slist *longer = *line ? curl->slist_append(lines, line) : lines;
     *failed = *failed || (*line && !longer);
     return longer ? longer : lines;
 }
 
 /* The header lines of a call; NULL if memory is short. */
-static struct curl_slist *header_lines(const vr_target *target, int64_t timeout_ms)
+static struct curl_slist *header_lines(const vr_curl *curl, const vr_target *target, int64_t timeout_ms)
 {
     enum { TIMEOUT_MAX = 99999999 }; /* gRPC allows 8 digits */
     char timeout[40];
@@ -186,10 +180,10 @@ static struct curl_slist *header_lines(const vr_target *target, int64_t timeout_
     };
     struct curl_slist *lines = NULL;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        lines = add_line(lines, all[i], &failed);
+        lines = add_line(curl, lines, all[i], &failed);
     if (!failed)
         return lines;
-    curl_slist_free_all(lines);
+    curl->slist_free_all(lines);
     return NULL;
 }
 
@@ -212,7 +206,7 @@ static void wait_for_socket(vr_channel *channel)
 {
     enum { REST_MIN_US = 100, REST_MAX_US = 2000, REPLYING_MS = 1, WAITING_MS = 50 };
     curl_off_t uploaded = 0;
-    curl_easy_getinfo(channel->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    channel->curl->easy_getinfo(channel->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
     bool uploading = uploaded < (curl_off_t)channel->exchange->request->size;
     bool replying = channel->head.http_status != 0;
     bool held_back = uploading && uploaded > 0 && uploaded == channel->uploaded;
@@ -220,14 +214,14 @@ static void wait_for_socket(vr_channel *channel)
     channel->uploaded = uploaded;
     if (held_back)
         vr_sleep_us((int64_t)channel->rest_us);
-    curl_multi_poll(channel->multi, NULL, 0, replying ? REPLYING_MS : WAITING_MS, NULL);
+    channel->curl->multi_poll(channel->multi, NULL, 0, replying ? REPLYING_MS : WAITING_MS, NULL);
 }
 
 static CURLcode result_of(const vr_channel *channel)
 {
     int left;
     const CURLMsg *message;
-    while ((message = curl_multi_info_read(channel->multi, &left)))
+    while ((message = channel->curl->multi_info_read(channel->multi, &left)))
         if (message->msg == CURLMSG_DONE)
             return message->data.result;
     return CURLE_ABORTED_BY_CALLBACK;
@@ -237,24 +231,26 @@ static CURLcode transfer(vr_channel *channel)
 {
     int running = 1;
     const vr_exchange *exchange = channel->exchange;
-    if (curl_multi_add_handle(channel->multi, channel->easy) != CURLM_OK)
+    if (channel->curl->multi_add_handle(channel->multi, channel->easy) != CURLM_OK)
         return CURLE_OUT_OF_MEMORY;
-    while (curl_multi_perform(channel->multi, &running) == CURLM_OK && running && !channel->stopped) {
+    while (channel->curl->multi_perform(channel->multi, &running) == CURLM_OK && running &&
+           !channel->stopped) {
         wait_for_socket(channel);
         channel->stopped = exchange->stop && exchange->stop(exchange->context);
     }
     CURLcode code = result_of(channel);
-    curl_easy_getinfo(channel->easy, CURLINFO_ACTIVESOCKET, &channel->socket);
-    curl_multi_remove_handle(channel->multi, channel->easy);
+    channel->curl->easy_getinfo(channel->easy, CURLINFO_ACTIVESOCKET, &channel->socket);
+    channel->curl->multi_remove_handle(channel->multi, channel->easy);
     return code;
 }
 
 static CURLcode perform_with(vr_channel *channel, bool reuse)
 {
     start_over(channel);
-    curl_easy_setopt(channel->easy, CURLOPT_FRESH_CONNECT, reuse ? 0L : 1L);
-    curl_easy_setopt(channel->easy, CURLOPT_HTTP_VERSION,
-                     (long)(reuse ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    channel->curl->easy_setopt(channel->easy, CURLOPT_FRESH_CONNECT, reuse ? 0L : 1L);
+    channel->curl->easy_setopt(
+        channel->easy, CURLOPT_HTTP_VERSION,
+        (long)(reuse ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
     return transfer(channel);
 }
 
@@ -267,7 +263,7 @@ static CURLcode perform(vr_channel *channel)
     }
     bool reuse = channel->connected && is_connected(channel);
     CURLcode code = perform_with(channel, reuse);
-    curl_easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &dialled);
+    channel->curl->easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &dialled);
     return reuse && dialled > 0 && !channel->stopped ? perform_with(channel, false) : code;
 }
 
@@ -275,7 +271,7 @@ static CURLcode perform(vr_channel *channel)
 static bool was_sent(const vr_channel *channel)
 {
     curl_off_t since = 0;
-    curl_easy_getinfo(channel->easy, CURLINFO_PRETRANSFER_TIME_T, &since);
+    channel->curl->easy_getinfo(channel->easy, CURLINFO_PRETRANSFER_TIME_T, &since);
     return since > 0;
 }
 
@@ -309,7 +305,7 @@ static vr_fate fate_of(const vr_channel *channel, CURLcode code)
 static void explain(const vr_channel *channel, vr_exchange *exchange, CURLcode code)
 {
     enum { SUSPICIOUS = 60 << 20 };
-    const char *text = channel->error[0] ? channel->error : curl_easy_strerror(code);
+    const char *text = channel->error[0] ? channel->error : channel->curl->easy_strerror(code);
     if (exchange->fate == VR_FATE_REFUSED)
         snprintf(exchange->reason, sizeof exchange->reason,
                  "the reply is larger than the %zu bytes allowed", exchange->reply_max);
@@ -325,7 +321,7 @@ static void explain(const vr_channel *channel, vr_exchange *exchange, CURLcode c
 static void take_reply(vr_channel *channel, vr_exchange *exchange)
 {
     long version = 0;
-    curl_easy_getinfo(channel->easy, CURLINFO_HTTP_VERSION, &version);
+    channel->curl->easy_getinfo(channel->easy, CURLINFO_HTTP_VERSION, &version);
     const char *wrong = vr_grpc_check(&channel->head, channel->body, channel->received, &exchange->grpc);
     if (!wrong && version != CURL_HTTP_VERSION_2)
         wrong = "what answers there is not a gRPC server";
@@ -341,14 +337,15 @@ static void take_reply(vr_channel *channel, vr_exchange *exchange)
 static void run(vr_channel *channel, vr_exchange *exchange, struct curl_slist *lines)
 {
     char url[sizeof channel->target->url + SERVICE_ROOM];
+    const vr_curl *curl = channel->curl;
     CURL *easy = channel->easy;
     snprintf(url, sizeof url, "%s%s%s", channel->target->url, service, exchange->rpc);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lines);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)exchange->request->data);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->request->size);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)exchange->connect_ms);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(exchange->timeout_ms + GRACE_MS));
+    curl->easy_setopt(easy, CURLOPT_URL, url);
+    curl->easy_setopt(easy, CURLOPT_HTTPHEADER, lines);
+    curl->easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)exchange->request->data);
+    curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->request->size);
+    curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)exchange->connect_ms);
+    curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(exchange->timeout_ms + GRACE_MS));
     CURLcode code = perform(channel);
     channel->connected = code == CURLE_OK;
     if (code == CURLE_OK) {
@@ -367,11 +364,11 @@ void vr_channel_call(vr_channel *channel, vr_exchange *exchange)
     exchange->reason[0] = '\0';
     exchange->reply = NULL;
     exchange->reply_size = 0;
-    struct curl_slist *lines = header_lines(channel->target, exchange->timeout_ms);
+    struct curl_slist *lines = header_lines(channel->curl, channel->target, exchange->timeout_ms);
     if (lines)
         run(channel, exchange, lines);
-    curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(lines);
+    channel->curl->easy_setopt(channel->easy, CURLOPT_HTTPHEADER, NULL);
+    channel->curl->slist_free_all(lines);
     vr_free(channel->body);
     channel->body = NULL;
     channel->received = channel->room = 0;

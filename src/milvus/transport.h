@@ -4,6 +4,7 @@
 #ifndef VR_MILVUS_TRANSPORT_H
 #define VR_MILVUS_TRANSPORT_H
 
+#include "milvus/curl.h"
 #include "milvus/grpc.h"
 #include "milvus/request.h"
 #include "milvus/target.h"
@@ -38,12 +39,8 @@ typedef struct vr_exchange {
 
 typedef struct vr_channel vr_channel;
 
-/* The process's part of libcurl. NULL, or why it can't be used. */
-const char *vr_transport_start(void);
-void vr_transport_stop(void);
-
-/* Connects on the first call. target is borrowed. NULL if memory is short. */
-vr_channel *vr_channel_open(const vr_target *target);
+/* Connects on the first call. curl and target are borrowed. NULL if memory is short. */
+vr_channel *vr_channel_open(const vr_curl *curl, const vr_target *target);
 
 /* NULL is fine. Not in a forked child: it would say goodbye on the parent's connection. */
 void vr_channel_close(vr_channel *channel);

@@ -15,9 +15,8 @@ import zipfile
 
 from elftools.elf.elffile import ELFFile
 
-# The C library's parts, and what the Milvus client needs.
-MAY_LINK = {"libc.so.6", "libm.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1",
-            "libcurl.so.4", "libprotobuf-c.so.1"}
+# The C library's parts.
+MAY_LINK = {"libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
 PROGRAM = """
 from vrec.serving import builder_factory
