@@ -117,8 +117,10 @@ typedef struct vrec_option {
     const char *type;          /* "int", "uint" (64 bits), "choice", "text", "secret" */
     const char *default_value; /* as an option string would say it; "none" if unset */
     const char *range;         /* "1..16384", or the choices: "L2, IP" */
-    const char *stage;         /* "index": of building or opening; "query": one query may override it */
-    const char *help;          /* one line */
+    const char
+        *stage; /* where it counts, comma-separated: "build", "open", "query" (one query may override it) */
+    const char *help;  /* one line */
+    const char *kinds; /* of index that it is for: "HNSW, IVF"; "" if for all of its backend's */
 } vrec_option;
 
 /* Name and one line about backend number i of this library, and its options; NULL past the last. */

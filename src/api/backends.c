@@ -5,6 +5,7 @@
 #include "faiss/backend.h"
 #include "milvus/backend.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 static const vr_backend *const backends[] = { &vr_annoy_backend, &vr_faiss_backend, &vr_milvus_backend };
@@ -16,9 +17,42 @@ const vr_backend *vr_backend_at(size_t i)
     return i < COUNT ? backends[i] : NULL;
 }
 
-static const char *name_at(const void *list, size_t i)
+/* For somebody who names a kind of index where its backend is wanted. */
+static const vr_backend *find_kind(const char *name)
 {
-    return ((const vr_backend *const *)list)[i]->name;
+    for (size_t i = 0; i < COUNT; i++) {
+        const vrec_option *kind = backends[i]->options->kind;
+        if (kind && vr_list_has(kind->range, name))
+            return backends[i];
+    }
+    return NULL;
+}
+
+/* "annoy, faiss, milvus" */
+static void list_names(char out[VR_OPTION_TEXT])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < COUNT && used < VR_OPTION_TEXT; i++)
+        used += (size_t)snprintf(out + used, VR_OPTION_TEXT - used, "%s%s", i > 0 ? ", " : "",
+                                 backends[i]->name);
+}
+
+static void fail_unknown(const char *name, vrec_error *err)
+{
+    char names[VR_OPTION_TEXT];
+    const vr_backend *owner = find_kind(name);
+    vr_guess guess = vr_guess_start(name);
+    for (size_t i = 0; i < COUNT; i++)
+        vr_guess_try(&guess, backends[i]->name, backends[i]->name);
+    list_names(names);
+    if (owner)
+        vr_fail(err, VREC_UNSUPPORTED, "there is no backend \"%s\"; it is a kind of index: %s with %s=%s",
+                name, owner->name, owner->options->kind->key, name);
+    else if (guess.word)
+        vr_fail(err, VREC_UNSUPPORTED, "there is no backend \"%.60s\"; did you mean \"%s\"?", name,
+                guess.word);
+    else
+        vr_fail(err, VREC_UNSUPPORTED, "there is no backend \"%.60s\"; there are %s", name, names);
 }
 
 const vr_backend *vr_backend_find(const char *name, vrec_error *err)
@@ -26,8 +60,7 @@ const vr_backend *vr_backend_find(const char *name, vrec_error *err)
     for (size_t i = 0; i < COUNT; i++)
         if (strcasecmp(name, backends[i]->name) == 0)
             return backends[i];
-    const char *nearest = backends[vr_nearest(name, name_at, backends, COUNT)]->name;
-    vr_fail(err, VREC_UNSUPPORTED, "there is no backend \"%.60s\"; did you mean \"%s\"?", name, nearest);
+    fail_unknown(name, err);
     return NULL;
 }
 

@@ -31,7 +31,7 @@ vrec_status vrec_builder_factory(const char *backend, const char *options, vrec_
     if (status == VREC_OK)
         *out = builder;
     else
-        vr_free(builder);
+        vrec_builder_free(builder);
     return status;
 }
 
@@ -44,6 +44,8 @@ vrec_status vrec_builder_set(vrec_builder *builder, const char *key, const char 
 
 void vrec_builder_free(vrec_builder *builder)
 {
+    if (builder)
+        vr_options_free(&builder->options);
     vr_free(builder);
 }
 
@@ -55,6 +57,29 @@ static vrec_status check_call(const vrec_builder *builder, vrec_indexer **out, v
     if (!builder)
         return vr_fail(err, VREC_INVALID, "making an indexer: the builder is NULL");
     return VREC_OK;
+}
+
+/* An indexer takes along what its queries need to know of the builder's options. */
+static vrec_status hand_over(const vrec_builder *builder, vrec_indexer **out, vrec_error *err)
+{
+    vrec_status status = vr_options_keep(&(*out)->options, &builder->options, err);
+    if (status != VREC_OK) {
+        (*out)->verbs->free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* The same for one that was there before the builder, and may be of another kind than its options are for.
+ */
+static vrec_status hand_over_opened(const vrec_builder *builder, vrec_indexer **out, vrec_error *err)
+{
+    vrec_status status = vr_options_check_open(&builder->options, (*out)->kind, err);
+    if (status == VREC_OK)
+        return hand_over(builder, out, err);
+    (*out)->verbs->free(*out);
+    *out = NULL;
+    return status;
 }
 
 vrec_status vrec_from_embeddings(const vrec_builder *builder, const vrec_matrix *items,
@@ -70,10 +95,10 @@ vrec_status vrec_from_embeddings(const vrec_builder *builder, const vrec_matrix 
         return vr_fail(err, VREC_INVALID,
                        "items: %zu rows of %zu values; an index needs at least one of each", checked.rows,
                        checked.dim);
-    status = builder->backend->from_embeddings(&builder->options, &checked, progress, out, err);
+    status = vr_options_check_build(&builder->options, err);
     if (status == VREC_OK)
-        (*out)->options = builder->options;
-    return status;
+        status = builder->backend->from_embeddings(&builder->options, &checked, progress, out, err);
+    return status == VREC_OK ? hand_over(builder, out, err) : status;
 }
 
 vrec_status vrec_from_index_file(const vrec_builder *builder, const char *path,
@@ -85,9 +110,7 @@ vrec_status vrec_from_index_file(const vrec_builder *builder, const char *path,
     if (!path)
         return vr_fail(err, VREC_INVALID, "opening an index: path is NULL");
     status = builder->backend->from_index_file(&builder->options, path, progress, out, err);
-    if (status == VREC_OK)
-        (*out)->options = builder->options;
-    return status;
+    return status == VREC_OK ? hand_over_opened(builder, out, err) : status;
 }
 
 /* A backend whose indexes are files has neither attach nor drop. */
@@ -108,9 +131,7 @@ vrec_status vrec_attach(const vrec_builder *builder, const vrec_progress *progre
     if (!builder->backend->attach)
         return fail_local(builder, "attach", "open it with vrec_from_index_file", err);
     status = builder->backend->attach(&builder->options, progress, out, err);
-    if (status == VREC_OK)
-        (*out)->options = builder->options;
-    return status;
+    return status == VREC_OK ? hand_over_opened(builder, out, err) : status;
 }
 
 vrec_status vrec_drop(const vrec_builder *builder, vrec_error *err)

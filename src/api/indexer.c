@@ -33,8 +33,10 @@ int vrec_info(const vrec_indexer *indexer, size_t i, const char **key, const cha
 
 void vrec_indexer_free(vrec_indexer *indexer)
 {
-    if (indexer)
-        indexer->verbs->free(indexer);
+    if (!indexer)
+        return;
+    vr_options_free(&indexer->options);
+    indexer->verbs->free(indexer);
 }
 
 vrec_status vrec_save(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
@@ -140,6 +142,18 @@ static vrec_status check_options(const vrec_query_options *options, vr_query *qu
     return check_exclusions(options, query->queries->rows, err);
 }
 
+/* A checked query. What changes in the indexer is atomic: the scratch pool, and what a backend makes on the
+ * way. */
+static vrec_status run(const vrec_indexer *indexer, const vr_query *query, vrec_error *err)
+{
+    if (query->queries->rows == 0)
+        return VREC_OK;
+    vrec_status status = indexer->verbs->query((vrec_indexer *)(uintptr_t)indexer, query, err);
+    if (status != VREC_OK)
+        fill_padding(indexer, query);
+    return status;
+}
+
 vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, size_t top_k,
                        const vrec_query_options *options, int64_t *ids, float *distances, size_t *counts,
                        vrec_error *err)
@@ -170,16 +184,13 @@ vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, 
         return vr_fail(err, VREC_INVALID, "query: the queries have %zu values each, the index has %zu",
                        checked.dim, indexer->dim);
     status = check_options(options, &query, err);
-    if (status == VREC_OK && options && options->overrides) {
-        overridden = indexer->options;
-        query.options = &overridden;
-        status = vr_options_override(&overridden, options->overrides, err);
-    }
-    if (status != VREC_OK || checked.rows == 0)
-        return status;
-    /* What changes in it is atomic: the scratch pool, and what a backend makes on the way. */
-    status = indexer->verbs->query((vrec_indexer *)(uintptr_t)indexer, &query, err);
+    if (status != VREC_OK || !options || !options->overrides)
+        return status == VREC_OK ? run(indexer, &query, err) : status;
+    status = vr_options_query(&overridden, &indexer->options, indexer->kind, options->overrides, err);
     if (status != VREC_OK)
-        fill_padding(indexer, &query);
+        return status;
+    query.options = &overridden;
+    status = run(indexer, &query, err);
+    vr_options_end_query(&overridden, &indexer->options);
     return status;
 }

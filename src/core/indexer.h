@@ -40,7 +40,8 @@ struct vrec_indexer {
     const vr_indexer_verbs *verbs;
     size_t rows, dim;
     bool larger_is_nearer;
-    vr_options options; /* as the builder had them; set by the caller of from_...() */
+    const char *kind;   /* of index, as the option says that decides it; NULL where there is one kind */
+    vr_options options; /* what vr_options_keep() keeps; set, and freed, by api/ */
     vr_scratch_pool scratch;
     size_t fact_count;
     struct {

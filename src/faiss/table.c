@@ -7,34 +7,50 @@ static const vrec_option options[] = {
                               .type = "choice",
                               .default_value = "Flat",
                               .range = "Flat",
-                              .stage = "index",
+                              .stage = "build, open",
+                              .kinds = "",
                               .help = "kind of index; Flat compares with every item and is exact" },
     [VR_FAISS_METRIC] = { .key = "metric",
                           .aliases = "metric_type",
                           .type = "choice",
                           .default_value = "L2",
                           .range = "L2, IP",
-                          .stage = "index",
+                          .stage = "build, open",
+                          .kinds = "",
                           .help = "L2: squared Euclidean distance; IP: inner product, larger is nearer" },
     [VR_FAISS_CODES] = { .key = "codes",
                          .aliases = "",
                          .type = "choice",
                          .default_value = "auto",
                          .range = "auto, off",
-                         .stage = "index",
+                         .stage = "build, open",
+                         .kinds = "",
                          .help = "8-bit copies: faster exact search once that pays, dim + 16 bytes each" },
     [VR_FAISS_THREADS] = { .key = "threads",
                            .aliases = "n_jobs",
                            .type = "int",
                            .default_value = "0",
                            .range = "-1..256",
-                           .stage = "index",
+                           .stage = "build, open",
+                           .kinds = "",
                            .help =
                                "threads to build and load with; 0: the process default, -1: all cores" },
 };
 
+static const vr_hint hints[] = {
+    { "metric", "cosine, cos, angular",
+      "for cosine, scale items and queries to unit length and take IP, or take backend annoy with "
+      "metric=angular" },
+    { "metric", "euclidean", "L2 is the squared Euclidean distance" },
+    { "metric", "dot, inner_product", "the inner product is IP" },
+    { "", "d, dim", "the number of values per vector is that of the items, or of the file" },
+};
+
 const vr_option_table vr_faiss_options = { .backend = "faiss",
                                            .options = options,
-                                           .count = sizeof options / sizeof options[0] };
+                                           .count = sizeof options / sizeof options[0],
+                                           .kind = &options[VR_FAISS_INDEX_TYPE],
+                                           .hints = hints,
+                                           .hint_count = sizeof hints / sizeof hints[0] };
 
 _Static_assert(sizeof options / sizeof options[0] <= VR_OPTIONS_MAX, "core's limit");

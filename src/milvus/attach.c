@@ -176,6 +176,7 @@ void vr_milvus_describe(vr_milvus *milvus)
 {
     vrec_indexer *base = &milvus->base;
     const char *colon = strchr(milvus->client.target.database, ':');
+    base->kind = *milvus->index_type ? milvus->index_type : NULL;
     vr_fact(base, "backend", "milvus");
     vr_fact(base, "index_type", "%s", milvus->index_type);
     vr_fact(base, "metric", "%s", milvus->metric);

@@ -44,8 +44,8 @@ static void the_tables_of_options(void **state)
         assert_non_null(vrec_backend_summary(backends));
         for (; (option = vrec_backend_option(name, i)); i++) {
             vrec_builder *builder;
-            const char *texts[] = { option->key,   option->aliases, option->type, option->default_value,
-                                    option->range, option->stage,   option->help };
+            const char *texts[] = { option->key,   option->aliases, option->type,  option->default_value,
+                                    option->range, option->stage,   option->kinds, option->help };
             for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
                 assert_non_null(texts[t]);
             assert_int_equal(vrec_builder_factory(name, NULL, &builder, NULL), VREC_OK);
@@ -75,7 +75,15 @@ static void builders_that_are_refused(void **state)
     } cases[] = {
         { NULL, NULL, VREC_INVALID, "backend is NULL" },
         { "fiass", NULL, VREC_UNSUPPORTED, "no backend \"fiass\"; did you mean \"faiss\"?" },
-        { "", NULL, VREC_UNSUPPORTED, "did you mean" },
+        { "", NULL, VREC_UNSUPPORTED, "there is no backend \"\"; there are annoy, faiss, milvus" },
+        { "items.index", NULL, VREC_UNSUPPORTED, "\"items.index\"; there are annoy, faiss, milvus" },
+        { "IVF_FLAT", NULL, VREC_UNSUPPORTED, "it is a kind of index: milvus with index_type=IVF_FLAT" },
+        { "flat", NULL, VREC_UNSUPPORTED, "it is a kind of index: faiss with index_type=flat" },
+        { "faiss", "d=3", VREC_INVALID,
+          "no option \"d\"; the number of values per vector is that of the items" },
+        { "faiss", "metric=cosine", VREC_INVALID, "to unit length and take IP, or take backend annoy" },
+        { "annoy", "metric=cosine", VREC_INVALID,
+          "dot; angular is sqrt(2 - 2 cos), in the order of cosine" },
         { "faiss", "metrik=IP", VREC_INVALID, "no option \"metrik\"; did you mean \"metric\"?" },
         { "faiss", "METRIC=IP", VREC_INVALID, "no option \"METRIC\"; did you mean \"metric\"?" },
         { "faiss", "metric=cosine", VREC_INVALID, "metric is \"cosine\"; it takes one of L2, IP" },

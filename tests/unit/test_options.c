@@ -10,21 +10,101 @@
 #define LONG      TEN TEN TEN TEN TEN TEN "1234"          /* 64 bytes: one too many for a key */
 #define VERY_LONG LONG LONG LONG LONG LONG LONG LONG LONG /* 512: one too many for a value */
 
-enum { METRIC, M, EF_SEARCH, THREADS, SEED };
+enum { KIND, METRIC, M, EF_SEARCH, NPROBE, THREADS, SEED, PARAMS, TOKEN };
 
+/* Three kinds of index, as a backend may have them. */
 static const vrec_option options[] = {
-    [METRIC] = { "metric", "metric_type, space", "choice", "L2", "L2, IP, cosine", "index", "" },
-    [M] = { "m", "", "int", "32", "2..512", "index", "" },
-    [EF_SEARCH] = { "ef_search", "efSearch", "int", "none", "1..16384", "query", "" },
-    [THREADS] = { "threads", "n_jobs", "int", "-1", "-1..256", "query", "" },
-    [SEED] = { "seed", "", "uint", "1234567890987654321", "0..18446744073709551615", "index", "" },
+    [KIND] = { .key = "kind",
+               .aliases = "",
+               .type = "choice",
+               .default_value = "Flat",
+               .range = "Flat, HNSW, IVF",
+               .stage = "build, open",
+               .kinds = "",
+               .help = "" },
+    [METRIC] = { .key = "metric",
+                 .aliases = "metric_type, space",
+                 .type = "choice",
+                 .default_value = "L2",
+                 .range = "L2, IP, cosine",
+                 .stage = "build, open",
+                 .kinds = "",
+                 .help = "" },
+    [M] = { .key = "m",
+            .aliases = "",
+            .type = "int",
+            .default_value = "32",
+            .range = "2..512",
+            .stage = "build",
+            .kinds = "HNSW",
+            .help = "" },
+    [EF_SEARCH] = { .key = "ef_search",
+                    .aliases = "efSearch",
+                    .type = "int",
+                    .default_value = "none",
+                    .range = "1..16384",
+                    .stage = "build, open, query",
+                    .kinds = "HNSW, IVF",
+                    .help = "" },
+    [NPROBE] = { .key = "nprobe",
+                 .aliases = "",
+                 .type = "int",
+                 .default_value = "1",
+                 .range = "1..65536",
+                 .stage = "query",
+                 .kinds = "IVF",
+                 .help = "" },
+    [THREADS] = { .key = "threads",
+                  .aliases = "n_jobs",
+                  .type = "int",
+                  .default_value = "-1",
+                  .range = "-1..256",
+                  .stage = "query",
+                  .kinds = "",
+                  .help = "" },
+    [SEED] = { .key = "seed",
+               .aliases = "",
+               .type = "uint",
+               .default_value = "1234567890987654321",
+               .range = "0..18446744073709551615",
+               .stage = "build",
+               .kinds = "",
+               .help = "" },
+    [PARAMS] = { .key = "params",
+                 .aliases = "",
+                 .type = "text",
+                 .default_value = "{}",
+                 .range = "anything",
+                 .stage = "query",
+                 .kinds = "",
+                 .help = "" },
+    [TOKEN] = { .key = "token",
+                .aliases = "",
+                .type = "secret",
+                .default_value = "none",
+                .range = "the token",
+                .stage = "build, open",
+                .kinds = "",
+                .help = "" },
 };
 
 enum { COUNT = sizeof options / sizeof options[0] };
 
-static const vr_option_table table = { .backend = "demo", .options = options, .count = COUNT };
+static const vr_hint hints[] = {
+    { "metric", "angle, angular", "for angles take cosine" },
+    { "", "dim, d", "the dimension is that of the items" },
+};
 
-static const int64_t defaults[COUNT] = { 0, 32, 0, -1, 1234567890987654321 };
+static const vr_option_table table = { .backend = "demo",
+                                       .options = options,
+                                       .count = COUNT,
+                                       .kind = &options[KIND],
+                                       .hints = hints,
+                                       .hint_count = 2 };
+
+static const int64_t defaults[COUNT] = {
+    [METRIC] = 0, [M] = 32, [NPROBE] = 1, [THREADS] = -1, [SEED] = 1234567890987654321
+};
 
 static vr_options parsed(const char *text)
 {
@@ -44,11 +124,15 @@ static void assert_refused(const char *text, const char *says)
     memset(&before, 0, sizeof before);
     vr_options_init(&before, &table);
     before.value[M] = 77;
+    assert_int_equal(vr_options_set(&before, "params", "before", NULL), VREC_OK);
     after = before;
     assert_failed(vr_options_parse(&after, text, &err), &err, VREC_INVALID, says);
     assert_memory_equal(after.value, before.value, sizeof after.value);
     assert_memory_equal(after.given, before.given, sizeof after.given);
+    assert_memory_equal(after.text, before.text, sizeof after.text);
     assert_int_equal(vr_options_parse(&after, text, NULL), VREC_INVALID);
+    assert_string_equal(vr_options_text(&after, PARAMS), "before");
+    vr_options_free(&before);
 }
 
 /* ---- What is right ---- */
@@ -107,11 +191,15 @@ static void strings_set_options(void **state)
 static void strings_set_many_options(void **state)
 {
     vr_options o = parsed("threads=2,metric=\"cosine\",seed=5,m=\"3\",efSearch=9");
-    static const int64_t values[COUNT] = { 2, 3, 9, 2, 5 };
+    static const int64_t values[COUNT] = {
+        [METRIC] = 2, [M] = 3, [EF_SEARCH] = 9, [NPROBE] = 1, [THREADS] = 2, [SEED] = 5
+    };
+    static const bool given[COUNT] = {
+        [METRIC] = true, [M] = true, [EF_SEARCH] = true, [THREADS] = true, [SEED] = true
+    };
     (void)state;
     assert_memory_equal(o.value, values, sizeof values);
-    for (size_t i = 0; i < COUNT; i++)
-        assert_true(o.given[i]);
+    assert_memory_equal(o.given, given, sizeof given);
 }
 
 static void later_calls_add_to_earlier_ones(void **state)
@@ -130,7 +218,7 @@ static void none_means_unset(void **state)
     static const char *const nones[] = { "none", "NONE", "None" };
     (void)state;
     for (size_t n = 0; n < 3; n++) {
-        vr_options o = parsed("metric=IP,m=9,ef_search=9,threads=9,seed=9");
+        vr_options o = parsed("kind=IVF,metric=IP,m=9,ef_search=9,nprobe=9,threads=9,seed=9");
         for (size_t i = 0; i < COUNT; i++) {
             assert_int_equal(vr_options_set(&o, options[i].key, nones[n], NULL), VREC_OK);
             assert_int_equal(o.value[i], defaults[i]);
@@ -149,8 +237,147 @@ static void unknown_keys_name_the_nearest(void **state)
     assert_refused("m=3,treads=2", "\"treads\"; did you mean \"threads\"?");
     assert_refused("METRIC=L2", "\"METRIC\"; did you mean \"metric\"?");
     assert_refused("EfSearch=3", "\"EfSearch\"; did you mean \"ef_search\"?");
-    assert_refused("n=3", "\"n\"; did you mean \"m\"?");
+    assert_refused("pramas=3", "\"pramas\"; did you mean \"params\"?");
     assert_refused(" m=3", "\" m\"; did you mean \"m\"?");
+}
+
+/* A wrong guess is worse than none, and so is one that can't be set there. */
+static void nothing_near_is_nothing_said(void **state)
+{
+    static const char *const far[] = { "n", "filter", "k", "nlist", "searchk", "toppings" };
+    vr_options o = parsed(NULL), query;
+    (void)state;
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        vrec_error err = { .message = "" };
+        char says[64];
+        snprintf(says, sizeof says, "demo has no option \"%s\"", far[i]);
+        assert_int_equal(vr_options_set(&o, far[i], "3", &err), VREC_INVALID);
+        assert_string_equal(err.message, says);
+    }
+    vrec_error err = { .message = "" };
+    assert_int_equal(vr_options_query(&query, &o, NULL, "metrik=L2", &err), VREC_INVALID);
+    assert_string_equal(err.message, "demo has no option \"metrik\"");
+    assert_int_equal(vr_options_query(&query, &o, "HNSW", "nprob=2", &err), VREC_INVALID);
+    assert_string_equal(err.message, "demo has no option \"nprob\"");
+    assert_int_equal(vr_options_query(&query, &o, "IVF", "nprob=2", &err), VREC_INVALID);
+    assert_string_equal(err.message, "demo has no option \"nprob\"; did you mean \"nprobe\"?");
+}
+
+static void words_from_elsewhere_get_advice(void **state)
+{
+    (void)state;
+    assert_refused("metric=Angular",
+                   "demo: metric is \"Angular\"; it takes one of L2, IP, cosine; for angles "
+                   "take cosine");
+    assert_refused("d=3", "demo has no option \"d\"; the dimension is that of the items");
+    assert_refused("angle=3", "demo has no option \"angle\"");
+    assert_refused("metric=d", "it takes one of L2, IP, cosine");
+}
+
+/* ---- Secrets ---- */
+
+static void assert_silent(const char *text)
+{
+    vr_options o = parsed(NULL);
+    vrec_error err = { .message = "" };
+    assert_int_equal(vr_options_parse(&o, text, &err), VREC_INVALID);
+    assert_true(strlen(err.message) > 0);
+    assert_null(strstr(err.message, "hush"));
+}
+
+static void no_message_repeats_what_may_be_secret(void **state)
+{
+    static const char *const slips[] = {
+        "tokn=hush",    "tok en=hush",  "token=hush=hush",       "token=a,hush=b",
+        "token=a,hush", "token=\"hush", "token=hush,token=hush", "hush",
+        "token:hush"
+    };
+    vr_options o = parsed(NULL);
+    vrec_error err = { .message = "" };
+    (void)state;
+    for (size_t i = 0; i < sizeof slips / sizeof slips[0]; i++)
+        assert_silent(slips[i]);
+    assert_int_equal(vr_options_set(&o, "tokn=hush", "x", &err), VREC_INVALID);
+    assert_string_equal(err.message, "demo has no option \"tokn\"");
+    assert_int_equal(vr_options_set(&o, "tokn", "hush", &err), VREC_INVALID);
+    assert_string_equal(err.message, "demo has no option \"tokn\"; did you mean \"token\"?");
+}
+
+/* Tokens of identity providers are thousands of bytes long; a text isn't. */
+static void texts_have_room(void **state)
+{
+    static char longest[VR_OPTION_SECRET_MAX + 1];
+    vr_options o = parsed("params=\"a,b\",token=\"x=\"\"y\"\"\"");
+    vrec_error err = { .message = "" };
+    (void)state;
+    assert_string_equal(vr_options_text(&o, PARAMS), "a,b");
+    assert_string_equal(vr_options_text(&o, TOKEN), "x=\"y\"");
+    memset(longest, 'x', sizeof longest - 2);
+    assert_int_equal(vr_options_set(&o, "token", longest, NULL), VREC_OK);
+    assert_string_equal(vr_options_text(&o, TOKEN), longest);
+    assert_failed(vr_options_set(&o, "params", longest, &err), &err, VREC_INVALID, "longer than 511 bytes");
+    longest[sizeof longest - 2] = 'x';
+    assert_failed(vr_options_set(&o, "token", longest, &err), &err, VREC_INVALID, "longer than 8191 bytes");
+    assert_string_equal(vr_options_text(&o, PARAMS), "a,b");
+    assert_int_equal(vr_options_set(&o, "params", "none", NULL), VREC_OK);
+    assert_string_equal(vr_options_text(&o, PARAMS), "{}");
+    assert_int_equal(vr_options_set(&o, "token", "none", NULL), VREC_OK);
+    assert_string_equal(vr_options_text(&o, TOKEN), "");
+    vr_options_free(&o);
+}
+
+/* ---- Kinds ---- */
+
+static void a_build_takes_options_of_its_own_kind(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        { NULL, NULL },
+        { "kind=hnsw,m=4,ef_search=5", NULL },
+        { "kind=IVF,nprobe=2,ef_search=5,seed=3", NULL },
+        { "m=none,kind=Flat", NULL },
+        { "nprobe=2", "demo: nprobe is for kind=IVF, but it is Flat" },
+        { "kind=HNSW,nprobe=2", "demo: nprobe is for kind=IVF, but it is HNSW" },
+        { "m=3", "demo: m is for kind=HNSW, but it is Flat" },
+        { "ef_search=3,threads=1", "demo: ef_search is for kind=HNSW, IVF, but it is Flat" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        vr_options o = parsed(cases[i].text);
+        vrec_error err = { .message = "" };
+        vrec_status status = vr_options_check_build(&o, &err);
+        if (!cases[i].says)
+            assert_int_equal(status, VREC_OK);
+        else
+            assert_failed(status, &err, VREC_INVALID, cases[i].says);
+    }
+}
+
+static void an_index_that_is_opened_says_its_kind(void **state)
+{
+    static const struct {
+        const char *text, *kind, *says;
+    } cases[] = {
+        { "nprobe=2", "IVF", NULL },
+        { "nprobe=2", NULL, NULL },
+        { "m=3", "IVF", NULL }, /* counts at build alone */
+        { "kind=ivf", "IVF", NULL },
+        { "kind=HNSW", "IVF", "demo: kind is HNSW, but that of the index is IVF" },
+        { "kind=Flat", "IVF", "demo: kind is Flat, but that of the index is IVF" },
+        { "nprobe=2", "HNSW", "demo: nprobe is for kind=IVF, but it is HNSW" },
+        { "nprobe=2", "Flat", "demo: nprobe is for kind=IVF, but it is Flat" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        vr_options o = parsed(cases[i].text);
+        vrec_error err = { .message = "" };
+        vrec_status status = vr_options_check_open(&o, cases[i].kind, &err);
+        if (!cases[i].says)
+            assert_int_equal(status, VREC_OK);
+        else
+            assert_failed(status, &err, VREC_INVALID, cases[i].says);
+    }
 }
 
 static void values_out_of_place(void **state)
@@ -204,15 +431,15 @@ static void malformed_strings(void **state)
     static const struct {
         const char *text, *says;
     } cases[] = {
-        { "m", "demo: options are key=value,key=value; \"m\" is not" },
-        { "m=3,metric", "\"metric\" is not" },
-        { "m,metric=L2", "\"m,metric=L2\" is not" },
-        { "=3", "\"=3\" is not" },
-        { ",m=3", "\",m=3\" is not" },
-        { "m=3,,seed=1", "\",seed=1\" is not" },
+        { "m", "demo: options are key=value,key=value; \"(hidden: it may hold a secret)\" is not" },
+        { "m=3,metric", "is not" },
+        { "m,metric=L2", "is not" },
+        { "=3", "is not" },
+        { ",m=3", "is not" },
+        { "m=3,,seed=1", "is not" },
         { "m=3,", "the options end in a comma" },
-        { ",", "\",\" is not" },
-        { "=", "\"=\" is not" },
+        { ",", "is not" },
+        { "=", "is not" },
         { LONG "=3", "is not" },
         { "m=", "the value of m is empty, too long or badly quoted" },
         { "m=,seed=1", "the value of m is empty" },
@@ -221,8 +448,8 @@ static void malformed_strings(void **state)
         { "m=\"", "badly quoted" },
         { "m=\"3\"4", "badly quoted" },
         { "m=3\"", "badly quoted" },
-        { "m=" VERY_LONG, "too long" },
-        { "m=\"" VERY_LONG "\"", "too long" },
+        { "m=" VERY_LONG, "m is \"1234" },
+        { "params=" VERY_LONG, "longer than 511" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -264,54 +491,43 @@ static void setting_one(void **state)
 
 static void a_query_overrides_only_what_is_its_own(void **state)
 {
-    vr_options o = parsed("m=4,threads=8");
+    vr_options base = parsed("m=4,threads=8,params=mine"), o;
     vrec_error err = { .message = "" };
     (void)state;
-    assert_int_equal(vr_options_override(&o, "efSearch=64,n_jobs=none", NULL), VREC_OK);
+    assert_int_equal(
+        vr_options_query(&o, &base, "HNSW", "efSearch=64,n_jobs=none,params=\"its own\"", NULL), VREC_OK);
     assert_int_equal(o.value[EF_SEARCH], 64);
     assert_int_equal(o.value[THREADS], -1);
-    assert_int_equal(vr_options_override(&o, NULL, NULL), VREC_OK);
-    assert_failed(vr_options_override(&o, "ef_search=5,m=5", &err), &err, VREC_INVALID,
-                  "demo: m can't be set for one query; set it on the builder");
-    assert_int_equal(o.value[EF_SEARCH], 64);
     assert_int_equal(o.value[M], 4);
+    assert_string_equal(vr_options_text(&o, PARAMS), "its own");
+    vr_options_end_query(&o, &base);
+    assert_int_equal(base.value[THREADS], 8);
+    assert_string_equal(vr_options_text(&base, PARAMS), "mine");
+    assert_int_equal(vr_options_query(&o, &base, NULL, NULL, NULL), VREC_OK);
+    assert_string_equal(vr_options_text(&o, PARAMS), "mine");
+    vr_options_end_query(&o, &base);
+    assert_int_equal(vr_options_query(&o, &base, NULL, "params=none", NULL), VREC_OK);
+    assert_string_equal(vr_options_text(&o, PARAMS), "{}");
+    vr_options_end_query(&o, &base);
+    assert_failed(vr_options_query(&o, &base, "HNSW", "params=x,ef_search=5,m=5", &err), &err, VREC_INVALID,
+                  "demo: m can't be set for one query; set it on the builder");
+    assert_failed(vr_options_query(&o, &base, "HNSW", "ef_search=5,nprobe=5", &err), &err, VREC_INVALID,
+                  "demo: nprobe is for kind=IVF, but it is HNSW");
+    assert_string_equal(vr_options_text(&base, PARAMS), "mine");
+    vr_options_free(&base);
 }
 
-/* ---- Lists and names ---- */
-
-static void lists_are_cut_at_commas(void **state)
+/* An indexer lives long and is shared; a secret has no business in it. */
+static void an_indexer_keeps_no_secret(void **state)
 {
-    char item[VR_OPTION_TEXT];
+    vr_options given = parsed("m=4,params=mine,token=hush"), kept;
     (void)state;
-    assert_true(vr_list_item("L2, IP,cosine", 0, item));
-    assert_string_equal(item, "L2");
-    assert_true(vr_list_item("L2, IP,cosine", 1, item));
-    assert_string_equal(item, "IP");
-    assert_true(vr_list_item("L2, IP,cosine", 2, item));
-    assert_string_equal(item, "cosine");
-    assert_false(vr_list_item("L2, IP,cosine", 3, item));
-    assert_false(vr_list_item("", 0, item));
-    assert_true(vr_list_item(LONG, 0, item));
-    assert_int_equal(strlen(item), VR_OPTION_TEXT - 1);
-}
-
-static const char *name_at(const void *names, size_t i)
-{
-    return ((const char *const *)names)[i];
-}
-
-static void the_nearest_name(void **state)
-{
-    static const char *const names[] = { "annoy", "faiss", "milvus", LONG LONG };
-    static const struct {
-        const char *text;
-        size_t nearest;
-    } cases[] = { { "annoy", 0 }, { "FAISS", 1 }, { "fais", 1 },   { "faizz", 1 },      { "mlivus", 2 },
-                  { "mil", 2 },   { "any", 0 },   { LONG TEN, 3 }, { LONG LONG TEN, 3 } };
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(vr_nearest(cases[i].text, name_at, names, 4), cases[i].nearest);
-    assert_true(vr_nearest("", name_at, names, 4) < 4);
+    assert_int_equal(vr_options_keep(&kept, &given, NULL), VREC_OK);
+    vr_options_free(&given);
+    assert_int_equal(kept.value[M], 4);
+    assert_string_equal(vr_options_text(&kept, PARAMS), "mine");
+    assert_string_equal(vr_options_text(&kept, TOKEN), "");
+    vr_options_free(&kept);
 }
 
 int main(void)
@@ -323,14 +539,19 @@ int main(void)
         cmocka_unit_test(later_calls_add_to_earlier_ones),
         cmocka_unit_test(none_means_unset),
         cmocka_unit_test(unknown_keys_name_the_nearest),
+        cmocka_unit_test(nothing_near_is_nothing_said),
+        cmocka_unit_test(words_from_elsewhere_get_advice),
+        cmocka_unit_test(no_message_repeats_what_may_be_secret),
+        cmocka_unit_test(texts_have_room),
+        cmocka_unit_test(a_build_takes_options_of_its_own_kind),
+        cmocka_unit_test(an_index_that_is_opened_says_its_kind),
         cmocka_unit_test(values_out_of_place),
         cmocka_unit_test(given_twice),
         cmocka_unit_test(malformed_strings),
         cmocka_unit_test(any_bytes_are_survived),
         cmocka_unit_test(setting_one),
         cmocka_unit_test(a_query_overrides_only_what_is_its_own),
-        cmocka_unit_test(lists_are_cut_at_commas),
-        cmocka_unit_test(the_nearest_name),
+        cmocka_unit_test(an_indexer_keeps_no_secret),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

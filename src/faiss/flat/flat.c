@@ -29,6 +29,7 @@ vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **
         return vr_fail_memory(err, bytes, "the items");
     }
     flat->base.verbs = &verbs;
+    flat->base.kind = "Flat";
     flat->base.rows = rows;
     flat->base.dim = dim;
     flat->base.larger_is_nearer = metric == VR_METRIC_IP;
