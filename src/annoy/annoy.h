@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "core/indexer.h"
+#include "core/lazy.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -57,9 +58,7 @@ typedef struct vr_annoy {
     _Atomic size_t heap_room;     /* the most that a query has needed so far */
 
     bool wants_codes;
-    atomic_size_t candidates; /* of queries so far, while there are no codes */
-    atomic_flag coding;
-    _Atomic(vr_annoy_codes *) codes; /* NULL until they pay */
+    vr_lazy codes; /* vr_annoy_codes, when queries have made them */
 } vr_annoy;
 
 static inline const uint8_t *vr_annoy_node(const vr_annoy *forest, uint32_t i)

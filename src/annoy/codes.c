@@ -31,7 +31,6 @@
 #include "annoy/codes.h"
 
 #include "base/memory.h"
-#include "core/fill.h"
 #include "core/topk.h"
 
 #include <float.h>
@@ -105,20 +104,15 @@ static void put_item(const vr_annoy *forest, const vr_annoy_codes *codes, uint32
 
 /* ---- Making them ---- */
 
-typedef struct filling {
-    const vr_annoy *forest;
-    const vr_annoy_codes *codes;
-} filling;
-
-static void put_items(void *context, size_t first, size_t count)
+static void fill_codes(void *context, void *codes, size_t first, size_t count)
 {
-    const filling *f = context;
     for (size_t i = first; i < first + count; i++)
-        put_item(f->forest, f->codes, (uint32_t)i);
+        put_item(context, codes, (uint32_t)i);
 }
 
-static vr_annoy_codes *create(const vr_annoy *forest)
+static void *create_codes(void *context)
 {
+    const vr_annoy *forest = context;
     size_t lines = (forest->layout.dim + FACTORS * sizeof(float) + LINE - 1) / LINE;
     vr_annoy_codes *codes = forest->layout.dim <= VR_CODES_DIM_MAX ? vr_alloc(1, sizeof *codes) : NULL;
     if (!codes)
@@ -139,31 +133,30 @@ void vr_annoy_free_codes(vr_annoy_codes *codes)
     vr_free(codes);
 }
 
+static void free_codes(void *codes)
+{
+    vr_annoy_free_codes(codes);
+}
+
 vrec_status vr_annoy_get_codes(vr_annoy *forest, const vr_query *query, size_t candidates, size_t threads,
                                const vr_annoy_codes **out, vrec_error *err)
 {
-    *out = atomic_load_explicit(&forest->codes, memory_order_acquire);
-    if (*out || !forest->wants_codes)
+    *out = NULL;
+    if (!forest->wants_codes)
         return VREC_OK;
-    candidates += atomic_fetch_add(&forest->candidates, candidates);
-    if (candidates / SEEN_BEFORE_CODES < forest->base.rows)
-        return VREC_OK;
-    if (atomic_flag_test_and_set(&forest->coding)) /* somebody is at it, or memory was short */
-        return VREC_OK;
-    vr_annoy_codes *codes = create(forest);
-    if (!codes)
-        return VREC_OK; /* the answers are the same without */
-    filling f = { forest, codes };
-    vrec_status status =
-        vr_fill(query, query->queries->rows, threads, forest->base.rows, put_items, &f, err);
-    if (status != VREC_OK) {
-        vr_annoy_free_codes(codes);
-        atomic_flag_clear(&forest->coding);
-        return status;
-    }
-    atomic_store_explicit(&forest->codes, codes, memory_order_release);
+    vr_recipe recipe = { .pays_after = SEEN_BEFORE_CODES * forest->base.rows,
+                         .rows = forest->base.rows,
+                         .create = create_codes,
+                         .fill = fill_codes,
+                         .free = free_codes,
+                         .context = forest,
+                         .threads = threads,
+                         .progress = query->progress,
+                         .total_steps = query->queries->rows };
+    const void *codes;
+    vrec_status status = vr_lazy_get(&forest->codes, &recipe, candidates, &codes, err);
     *out = codes;
-    return VREC_OK;
+    return status;
 }
 
 /* ---- Queries ---- */

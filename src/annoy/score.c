@@ -57,7 +57,7 @@ static void compare(queue *q, size_t count)
         if (!isfinite(value) || vr_node_descendants(node) != 1)
             continue;
         uint64_t key = vr_topk_key(value, q->items[i]);
-        if (key <= q->top->limit && !vr_excluded(s->query, q->walk->row, q->items[i]))
+        if (key <= q->top->limit && vr_filter_passes(&s->query->filter, q->walk->row, q->items[i]))
             vr_topk_push(q->top, key);
     }
     q->count -= count;

@@ -5,6 +5,7 @@
 #include "annoy/table.h"
 #include "base/memory.h"
 #include "core/matrix.h"
+#include "core/results.h"
 #include "core/work.h"
 
 #include <math.h>
@@ -29,17 +30,9 @@ typedef struct worker {
     uint64_t *keys; /* the results of one query */
 } worker;
 
-static void write_result(const search *s, size_t row, const vr_topk *top)
+static float root(float smaller)
 {
-    const vr_query *query = s->query;
-    bool dot = s->forest->layout.metric == VR_ANNOY_DOT;
-    for (size_t i = 0; i < top->count; i++) {
-        float value = vr_topk_value(top->keys[i]);
-        query->ids[row * query->top_k + i] = vr_topk_row(top->keys[i]);
-        query->distances[row * query->top_k + i] = dot ? 0.0f - value : sqrtf(fmaxf(value, 0.0f));
-    }
-    if (query->counts)
-        query->counts[row] = top->count;
+    return sqrtf(fmaxf(smaller, 0.0f));
 }
 
 /* ---- Queries ---- */
@@ -63,6 +56,7 @@ static void gather(worker *w, size_t first, size_t end)
 
 static vrec_status answer(worker *w, size_t first, size_t end, vrec_error *err)
 {
+    bool dot = w->s->forest->layout.metric == VR_ANNOY_DOT;
     vr_topk top;
     gather(w, first, end);
     vrec_status status = vr_annoy_find(&w->crew, err);
@@ -72,7 +66,7 @@ static vrec_status answer(worker *w, size_t first, size_t end, vrec_error *err)
             vr_topk_init(&top, w->keys, w->s->k);
             vr_annoy_score(&w->scorer, walk, &top);
             vr_topk_finish(&top);
-            write_result(w->s, walk->row, &top);
+            vr_put_topk(w->s->query, walk->row, &top, NULL, dot ? vr_negated : root);
         }
         for (size_t j = 0; j < walk->found_count; j++)
             walk->marks[walk->found[j] / 64] = 0;

@@ -137,8 +137,8 @@ static vrec_status check_options(const vrec_query_options *options, vr_query *qu
         return vr_fail(err, VREC_INVALID, "query: threads is %d; it takes -1 and up",
                        (int)options->threads);
     query->progress = options->progress;
-    query->exclude_offsets = options->exclude_offsets;
-    query->exclude_ids = options->exclude_ids;
+    query->filter.exclude_offsets = options->exclude_offsets;
+    query->filter.exclude_ids = options->exclude_ids;
     return check_exclusions(options, query->queries->rows, err);
 }
 

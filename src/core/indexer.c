@@ -24,18 +24,3 @@ vrec_status vr_report(const vrec_progress *progress, const char *what, uint64_t 
                        (unsigned long long)done, (unsigned long long)total);
     return VREC_OK;
 }
-
-bool vr_excluded(const vr_query *query, size_t row, int64_t id)
-{
-    if (!query->exclude_offsets)
-        return false;
-    int64_t low = query->exclude_offsets[row], end = query->exclude_offsets[row + 1], high = end;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (query->exclude_ids[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < end && query->exclude_ids[low] == id;
-}

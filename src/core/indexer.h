@@ -3,6 +3,7 @@
 #ifndef VR_CORE_INDEXER_H
 #define VR_CORE_INDEXER_H
 
+#include "core/filter.h"
 #include "core/options.h"
 #include "core/scratch.h"
 
@@ -11,9 +12,8 @@ typedef struct vr_query {
     const vrec_matrix *queries; /* strides written out, dim as the indexer's */
     size_t top_k;
     size_t threads;
-    const vr_options *options;      /* the indexer's, with this call's overrides */
-    const int64_t *exclude_offsets; /* NULL, or checked: within bounds, ids ascending */
-    const int64_t *exclude_ids;
+    const vr_options *options; /* the indexer's, with this call's overrides */
+    vr_filter filter;
     const vrec_progress *progress;
     int64_t *ids;
     float *distances;
@@ -70,9 +70,6 @@ typedef struct vr_backend {
                           vrec_error *err);
     vrec_status (*drop)(const vr_options *options, vrec_error *err);
 } vr_backend;
-
-/* Whether the caller excluded item id for the query in that row. */
-bool vr_excluded(const vr_query *query, size_t row, int64_t id);
 
 /* Adds one fact for vrec_info(). key is static. */
 void vr_fact(vrec_indexer *indexer, const char *key, const char *format, ...)

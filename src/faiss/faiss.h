@@ -3,8 +3,7 @@
 #define VR_FAISS_FAISS_H
 
 #include "core/indexer.h"
-
-typedef enum vr_metric { VR_METRIC_IP = 0, VR_METRIC_L2 = 1 } vr_metric; /* numbers as in the files */
+#include "core/metric.h"
 
 /* The FAISS file format. metric: NULL, or the one that the file must have. */
 vrec_status vr_faiss_read(const char *path, const vr_metric *metric, bool wants_codes, size_t threads,

@@ -63,7 +63,7 @@ static void offer(vr_flat_search *s, size_t worker, size_t q, float distance, si
     if (!isfinite(smaller))
         return;
     uint64_t key = vr_topk_key(smaller, (uint32_t)row), limit = top->limit;
-    if (key > limit || vr_excluded(s->query, s->row_of[q], (int64_t)row))
+    if (key > limit || !vr_filter_passes(&s->query->filter, s->row_of[q], row))
         return;
     vr_topk_push(top, key);
     if (top->limit == limit)

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "core/matrix.h"
+#include "core/results.h"
 
 #include <float.h>
 #include <math.h>
@@ -161,20 +162,6 @@ static void scan(void *context, size_t worker)
     }
 }
 
-static void write_result(const vr_flat_search *s, size_t q, const vr_topk *top)
-{
-    const vr_query *query = s->query;
-    size_t row = s->row_of[q];
-    for (size_t i = 0; i < top->count; i++) {
-        float smaller = vr_topk_value(top->keys[i]);
-        query->ids[row * query->top_k + i] = vr_topk_row(top->keys[i]);
-        query->distances[row * query->top_k + i] =
-            s->flat->base.larger_is_nearer ? 0.0f - smaller : smaller;
-    }
-    if (query->counts)
-        query->counts[row] = top->count;
-}
-
 /* Takes queries, and puts together what the threads have found for them. */
 static void merge(void *context, size_t worker)
 {
@@ -188,7 +175,8 @@ static void merge(void *context, size_t worker)
                 vr_topk_push(all, top->keys[i]);
         }
         vr_topk_finish(all);
-        write_result(s, q, all);
+        vr_put_topk(s->query, s->row_of[q], all, NULL,
+                    s->flat->base.larger_is_nearer ? vr_negated : vr_unchanged);
     }
 }
 

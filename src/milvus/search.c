@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
 #include "core/matrix.h"
+#include "core/results.h"
 #include "core/work.h"
 #include "milvus/milvus.h"
 
@@ -56,14 +57,11 @@ static void give_hits(const search *s, size_t row, const int64_t *ids, const flo
     const vr_query *query = s->query;
     size_t kept = 0;
     for (size_t i = 0; i < count && kept < query->top_k; i++) {
-        if (!isfinite(scores[i]) || vr_excluded(query, row, ids[i]))
+        if (!isfinite(scores[i]) || vr_filter_excludes(&query->filter, row, ids[i]))
             continue;
-        query->ids[row * query->top_k + kept] = ids[i];
-        query->distances[row * query->top_k + kept] = scores[i];
-        kept++;
+        vr_put_result(query, row, kept++, ids[i], scores[i]);
     }
-    if (query->counts)
-        query->counts[row] = kept;
+    vr_put_count(query, row, kept);
 }
 
 static vrec_status give_results(const search *s, const portion *p, size_t first,
@@ -137,9 +135,10 @@ static vrec_status search_portions(void *context, vr_worker *me, vrec_error *err
 
 static vrec_status plan_limit(const vr_query *query, size_t *limit, vrec_error *err)
 {
-    size_t most = 0, at = 0;
-    for (size_t i = 0; query->exclude_offsets && i < query->queries->rows; i++) {
-        size_t count = (size_t)(query->exclude_offsets[i + 1] - query->exclude_offsets[i]);
+    const int64_t *offsets = query->filter.exclude_offsets;
+    size_t most = offsets ? 0 : query->filter.exclude_count, at = 0;
+    for (size_t i = 0; offsets && i < query->queries->rows; i++) {
+        size_t count = (size_t)(offsets[i + 1] - offsets[i]);
         if (count > most) {
             most = count;
             at = i;

@@ -122,7 +122,7 @@ static inline vrec_indexer *open_with(size_t kind, size_t dim, const char *codes
 
 static inline const vr_annoy_codes *codes_of(vrec_indexer *indexer)
 {
-    return atomic_load(&((vr_annoy *)indexer)->codes);
+    return atomic_load(&((vr_annoy *)indexer)->codes.made);
 }
 
 /* Asks until the codes are there. */

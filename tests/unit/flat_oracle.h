@@ -244,9 +244,9 @@ static inline void warm_up(vrec_indexer *indexer, const problem *p, const answer
                            const char *what)
 {
     vr_flat *flat = (vr_flat *)indexer;
-    for (size_t i = 0; i < 1000 && !atomic_load(&flat->codes); i++)
+    for (size_t i = 0; i < 1000 && !atomic_load(&flat->codes.made); i++)
         assert_answers(indexer, p, expected, p->queries, 1, what);
-    assert_true(p->dim > VR_CODES_DIM_MAX || atomic_load(&flat->codes) != NULL);
+    assert_true(p->dim > VR_CODES_DIM_MAX || atomic_load(&flat->codes.made) != NULL);
 }
 
 /* Asks in one batch and one by one, an index without codes and one with, and compares with the distances

@@ -219,11 +219,11 @@ static void making_codes_can_be_stopped(void **state)
     assert_failed(vrec_query(indexer, &all, 10, &options, ids[0], distances[0], NULL, &err), &err,
                   VREC_CANCELLED, "stopped by the caller");
     assert_true(had_found_nothing && ids[0][0] == -1);
-    assert_null(atomic_load(&((vr_annoy *)indexer)->codes));
+    assert_null(atomic_load(&((vr_annoy *)indexer)->codes.made));
     options.progress = NULL;
     assert_int_equal(vrec_query(indexer, &all, 10, &options, ids[0], distances[0], NULL, &err), VREC_OK);
     assert_true(ids[0][0] >= 0);
-    assert_non_null(atomic_load(&((vr_annoy *)indexer)->codes));
+    assert_non_null(atomic_load(&((vr_annoy *)indexer)->codes.made));
     vrec_indexer_free(indexer);
 }
 

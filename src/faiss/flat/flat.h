@@ -6,7 +6,7 @@
 #include "core/indexer.h"
 #include "faiss/faiss.h"
 
-#include <stdatomic.h>
+#include "core/lazy.h"
 
 typedef struct vr_flat {
     vrec_indexer base;
@@ -14,9 +14,7 @@ typedef struct vr_flat {
     float *items; /* rows x dim, packed */
 
     bool wants_codes;
-    atomic_size_t scans; /* queries so far, while there are no codes */
-    atomic_flag coding;
-    _Atomic(vr_codes *) codes; /* NULL until they pay */
+    vr_lazy codes; /* vr_codes, when queries have made them */
 } vr_flat;
 
 /* An indexer with room for rows x dim values, to be filled. */

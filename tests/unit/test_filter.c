@@ -1,0 +1,163 @@
+/* Who may be returned, against the plainest reading of the lists and bitmaps; and where results go.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/filter.h"
+#include "core/results.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { ROWS = 101, QUERIES = 5 };
+
+/* ---- Lists ---- */
+
+static void no_filter_lets_everybody_pass(void **state)
+{
+    (void)state;
+    vr_filter filter = { 0 };
+    for (size_t row = 0; row < ROWS; row++)
+        assert_true(vr_filter_passes(&filter, row % QUERIES, row));
+    assert_false(vr_filter_excludes(&filter, 0, 7));
+}
+
+static bool is_among(const int64_t *ids, int64_t first, int64_t end, int64_t id)
+{
+    for (int64_t i = first; i < end; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+static void lists_of_every_query(void **state)
+{
+    (void)state;
+    static const int64_t offsets[QUERIES + 1] = { 0, 0, 1, 4, 4, 9 };
+    static const int64_t ids[9] = { 100, 0, 0, 7, -5, 3, 50, 51, 1000 };
+    vr_filter filter = { .exclude_offsets = offsets, .exclude_ids = ids, .exclude_count = 9 };
+    for (size_t q = 0; q < QUERIES; q++)
+        for (size_t row = 0; row < ROWS; row++)
+            assert_int_equal(vr_filter_passes(&filter, q, row),
+                             !is_among(ids, offsets[q], offsets[q + 1], (int64_t)row));
+    assert_true(vr_filter_excludes(&filter, 4, -5));
+    assert_true(vr_filter_excludes(&filter, 4, 1000));
+    assert_false(vr_filter_excludes(&filter, 4, 999));
+}
+
+static void one_list_for_all(void **state)
+{
+    (void)state;
+    static const int64_t ids[] = { 2, 3, 5, 100 };
+    vr_filter filter = { .exclude_ids = ids, .exclude_count = 4 };
+    for (size_t q = 0; q < QUERIES; q++)
+        for (size_t row = 0; row < ROWS; row++)
+            assert_int_equal(vr_filter_passes(&filter, q, row), !is_among(ids, 0, 4, (int64_t)row));
+    filter.exclude_count = 0;
+    assert_true(vr_filter_passes(&filter, 0, 2));
+}
+
+/* ---- Bitmaps ---- */
+
+static bool bit_of(size_t q, size_t row)
+{
+    return (row * 7 + q) % 3 == 0;
+}
+
+static void fill_bitmap(uint8_t *bitmap, size_t q)
+{
+    for (size_t row = 0; row < ROWS; row++)
+        if (bit_of(q, row))
+            bitmap[row / 8] |= (uint8_t)(1u << row % 8);
+}
+
+static void bitmaps(void **state)
+{
+    (void)state;
+    enum { STRIDE = 17 };
+    uint8_t *one = calloc(1, (ROWS + 7) / 8), *each = calloc(QUERIES, STRIDE);
+    assert_true(one && each);
+    fill_bitmap(one, 1);
+    for (size_t q = 0; q < QUERIES; q++)
+        fill_bitmap(each + q * STRIDE, q);
+    vr_filter all = { .allow = one, .allow_rows = ROWS };
+    vr_filter own = { .allow = each, .allow_rows = ROWS, .allow_stride = STRIDE };
+    for (size_t q = 0; q < QUERIES; q++)
+        for (size_t row = 0; row < ROWS; row++) {
+            assert_int_equal(vr_filter_passes(&all, q, row), bit_of(1, row));
+            assert_int_equal(vr_filter_passes(&own, q, row), bit_of(q, row));
+        }
+    assert_false(vr_filter_passes(&all, 0, ROWS)); /* and nothing is read there */
+    assert_false(vr_filter_passes(&all, 0, (size_t)1 << 40));
+    free(one);
+    free(each);
+}
+
+/* Bitmaps speak of rows, lists of ids; both have to agree. */
+static void rows_with_ids(void **state)
+{
+    (void)state;
+    static const int64_t ids[] = { 1000, 1007 };
+    int64_t row_ids[ROWS];
+    uint8_t bitmap[(ROWS + 7) / 8] = { 0 };
+    fill_bitmap(bitmap, 0);
+    for (size_t row = 0; row < ROWS; row++)
+        row_ids[row] = 1000 + (int64_t)row;
+    vr_filter filter = {
+        .exclude_ids = ids, .exclude_count = 2, .allow = bitmap, .allow_rows = ROWS, .row_ids = row_ids
+    };
+    for (size_t row = 0; row < ROWS; row++)
+        assert_int_equal(vr_filter_passes(&filter, 0, row), bit_of(0, row) && row != 0 && row != 7);
+}
+
+/* ---- Results ---- */
+
+static float doubled(float smaller)
+{
+    return 2.0f * smaller;
+}
+
+static void results_go_where_they_belong(void **state)
+{
+    (void)state;
+    int64_t ids[6] = { -1, -1, -1, -1, -1, -1 };
+    float distances[6] = { 0 };
+    size_t counts[2] = { 9, 9 };
+    uint64_t keys[64];
+    vr_topk top;
+    vr_query query = { .top_k = 3, .ids = ids, .distances = distances, .counts = counts };
+    vr_topk_init(&top, keys, 3);
+    vr_topk_push(&top, vr_topk_key(2.0f, 5));
+    vr_topk_push(&top, vr_topk_key(-1.0f, 4));
+    vr_topk_finish(&top);
+    vr_put_topk(&query, 1, &top, NULL, doubled);
+    assert_int_equal(ids[2], -1);
+    assert_int_equal(ids[3], 4);
+    assert_int_equal(ids[4], 5);
+    assert_int_equal(ids[5], -1);
+    assert_true(distances[3] == -2.0f && distances[4] == 4.0f && distances[5] == 0.0f);
+    assert_int_equal(counts[0], 9);
+    assert_int_equal(counts[1], 2);
+    const int64_t names[6] = { 0, 0, 0, 0, INT64_MAX, -7 };
+    query.counts = NULL;
+    vr_put_topk(&query, 0, &top, names, vr_negated);
+    assert_int_equal(ids[0], INT64_MAX);
+    assert_int_equal(ids[1], -7);
+    assert_true(distances[0] == 1.0f && distances[1] == -2.0f);
+    assert_false(signbit(vr_negated(0.0f)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_filter_lets_everybody_pass),
+        cmocka_unit_test(lists_of_every_query),
+        cmocka_unit_test(one_list_for_all),
+        cmocka_unit_test(bitmaps),
+        cmocka_unit_test(rows_with_ids),
+        cmocka_unit_test(results_go_where_they_belong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
