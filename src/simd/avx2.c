@@ -99,7 +99,18 @@ static inline vec i_float(ivec a)
     return _mm256_cvtepi32_ps(a);
 }
 
-/* Four products of bytes fit 16 bits, since rows are stored in 1..127 and queries in -63..63. */
+static inline ivec i_low4(ivec a)
+{
+    return _mm256_and_si256(a, _mm256_set1_epi8(15));
+}
+
+static inline ivec i_high4(ivec a)
+{
+    return _mm256_and_si256(_mm256_srli_epi16(a, 4), _mm256_set1_epi8(15));
+}
+
+/* Four products of bytes fit 16 bits, since rows are stored in 1..127 and queries in -63..63, or rows in
+ * 0..15 and queries in -127..127. */
 static inline ivec i_dot2(ivec sum, ivec a, ivec query_a, ivec b, ivec query_b)
 {
     ivec pairs = _mm256_add_epi16(_mm256_maddubs_epi16(a, query_a), _mm256_maddubs_epi16(b, query_b));
@@ -129,6 +140,7 @@ const vr_simd vr_simd_avx2 = { .name = "avx2",
                                .code_one = code_one,
                                .code_tile = code_tile,
                                .code_ids = code_ids,
+                               .nibble_ids = nibble_ids,
                                .code_queries = CODE_QUERIES,
                                .code_max = 63,
                                .code_bias = 64,

@@ -104,6 +104,16 @@ static inline vec i_float(ivec a)
     return _mm512_cvtepi32_ps(a);
 }
 
+static inline ivec i_low4(ivec a)
+{
+    return _mm512_and_si512(a, _mm512_set1_epi8(15));
+}
+
+static inline ivec i_high4(ivec a)
+{
+    return _mm512_and_si512(_mm512_srli_epi16(a, 4), _mm512_set1_epi8(15));
+}
+
 /* The instruction by name: given the intrinsic, gcc 12 copies every sum to memory and back. */
 static inline ivec dot(ivec sum, ivec rows, ivec query)
 {
@@ -140,6 +150,7 @@ const vr_simd vr_simd_avx512 = { .name = "avx512",
                                  .code_one = code_one,
                                  .code_tile = code_tile,
                                  .code_ids = code_ids,
+                                 .nibble_ids = nibble_ids,
                                  .code_queries = CODE_QUERIES,
                                  .code_max = 127,
                                  .code_bias = 128,

@@ -15,6 +15,7 @@
  *
  *     i_load, i_all          from memory; the same 4 bytes, or one int32, in every lane
  *     i_sub, i_float         a - b of int32; int32 to float
+ *     i_low4, i_high4        the lower and the upper 4 bits of every byte
  *     i_sum4                 the lanes of four, added up
  *     i_dot2                 adds to every lane the products of its 4 bytes in a, and in b, with those
  *                            of the query; the bytes of a row are biased by CODE_BIAS, see simd.h
@@ -281,6 +282,43 @@ static void code_ids(const vr_code_queries *query, const uint8_t *records, size_
             for (size_t j = 0; j < bytes; j += LINE)
                 __builtin_prefetch(records + ids[r] * bytes + j);
         code_four(query, rows, bytes, four);
+        memcpy(out + i, four, here * sizeof *four);
+    }
+}
+
+/* The records of four rows, as in code_four(). */
+static inline void nibble_four(const vr_code_queries *query, const uint8_t *const rows[4], size_t bytes,
+                               float out[4])
+{
+    enum { STEP = 4 * LANES };
+    const uint8_t *low = (const uint8_t *)query->digits, *high = low + bytes;
+    ivec sums[4] = { i_all(0), i_all(0), i_all(0), i_all(0) };
+    int32_t dots[4];
+    for (size_t j = 0; j < bytes; j += STEP)
+        for (size_t r = 0; r < 4; r++) {
+            ivec two = i_load(rows[r] + j);
+            sums[r] = i_dot2(sums[r], i_low4(two), i_load(low + j), i_high4(two), i_load(high + j));
+        }
+    i_sum4(sums, dots);
+    for (size_t r = 0; r < 4; r++) {
+        float f[2];
+        memcpy(f, rows[r] + bytes - sizeof f, sizeof f);
+        out[r] = query->scale[0] * (f[0] * (float)(dots[r] - query->offset[0])) + f[1];
+    }
+}
+
+/* Without fetching ahead: who asks for a few rows at a time has done that before. */
+static void nibble_ids(const vr_code_queries *query, const uint8_t *records, size_t lines,
+                       const uint32_t *ids, size_t count, float *out)
+{
+    size_t bytes = lines * 64;
+    for (size_t i = 0; i < count; i += 4) {
+        const uint8_t *rows[4];
+        float four[4];
+        size_t here = count - i < 4 ? count - i : 4;
+        for (size_t r = 0; r < 4; r++)
+            rows[r] = records + ids[r < here ? i + r : i] * bytes;
+        nibble_four(query, rows, bytes, four);
         memcpy(out + i, four, here * sizeof *four);
     }
 }

@@ -106,6 +106,16 @@ static inline vec i_float(ivec a)
     return vcvtq_f32_s32(a);
 }
 
+static inline ivec i_low4(ivec a)
+{
+    return vreinterpretq_s32_u8(vandq_u8(vreinterpretq_u8_s32(a), vdupq_n_u8(15)));
+}
+
+static inline ivec i_high4(ivec a)
+{
+    return vreinterpretq_s32_u8(vshrq_n_u8(vreinterpretq_u8_s32(a), 4));
+}
+
 static inline void i_sum4(const ivec v[4], int32_t out[4])
 {
     for (size_t i = 0; i < 4; i++)
@@ -141,6 +151,7 @@ const vr_simd vr_simd_neon = { .name = "neon",
                                .code_one = code_one,
                                .code_tile = code_tile,
                                .code_ids = code_ids,
+                               .nibble_ids = nibble_ids,
                                .code_queries = CODE_QUERIES,
                                .code_max = 127,
                                .code_bias = 0,

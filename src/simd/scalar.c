@@ -144,6 +144,21 @@ static void code_ids(const vr_code_queries *query, const uint8_t *records, size_
     }
 }
 
+static void nibble_ids(const vr_code_queries *query, const uint8_t *records, size_t lines,
+                       const uint32_t *ids, size_t count, float *out)
+{
+    size_t bytes = lines * 64;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *row = records + ids[i] * bytes;
+        int32_t dot = -query->offset[0];
+        float f[2];
+        memcpy(f, row + bytes - sizeof f, sizeof f);
+        for (size_t j = 0; j < bytes; j++)
+            dot += (row[j] & 15) * query->digits[j] + (row[j] >> 4) * query->digits[bytes + j];
+        out[i] = query->scale[0] * (f[0] * (float)dot) + f[1];
+    }
+}
+
 const vr_simd vr_simd_scalar = { .name = "scalar",
                                  .tile_rows = ROWS,
                                  .tile_queries = QUERIES,
@@ -158,6 +173,7 @@ const vr_simd vr_simd_scalar = { .name = "scalar",
                                  .code_one = code_one,
                                  .code_tile = code_tile,
                                  .code_ids = code_ids,
+                                 .nibble_ids = nibble_ids,
                                  .code_queries = QUERIES,
                                  .code_max = 127,
                                  .code_bias = 0,

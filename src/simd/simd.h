@@ -19,6 +19,9 @@
 
 enum { VR_TILE_ROWS_MAX = 32, VR_TILE_QUERIES_MAX = 16 };
 
+/* Added to a 4-bit digit, within -VR_NIBBLE_MAX..VR_NIBBLE_MAX, before it is stored. */
+enum { VR_NIBBLE_MAX = 7, VR_NIBBLE_BIAS = 8 };
+
 /* What the code kernels know of a query, or of several: core/codes.h says what these are. */
 typedef struct vr_code_queries {
     const int8_t *digits;                /* [group][query][4] */
@@ -77,6 +80,14 @@ typedef struct vr_simd {
      * factors in the last 16 bytes. The query has lines * 64 digits, 0 where a row has none. */
     void (*code_ids)(const vr_code_queries *query, const uint8_t *records, size_t lines,
                      const uint32_t *ids, size_t count, float *out);
+
+    /* The same with records of 4-bit digits and two factors, scale and bias, in the last 8 bytes:
+     * out[i] = scale * scale(i) * dot + bias(i). A record's byte has one digit, plus VR_NIBBLE_BIAS, in its
+     * lower half and another in its upper one. The query has twice lines * 64 digits, within -127..127:
+     * those for the lower halves, then those for the upper ones, 0 where a record has none. */
+    void (*nibble_ids)(const vr_code_queries *query, const uint8_t *records, size_t lines,
+                       const uint32_t *ids, size_t count, float *out);
+
     size_t code_queries; /* at most VR_TILE_QUERIES_MAX */
     int code_max;        /* a digit of a row is within -code_max..code_max */
     int code_bias;       /* added to it before it is stored in a byte */

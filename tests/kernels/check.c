@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "check_codes.h"
+#include "check_nibbles.h"
 #include "guard.h"
 #include "oracle.h"
 
@@ -453,7 +454,8 @@ static bool check_dim(check *c, size_t dim)
             c->kernel = kernels[i].name;
             kernels[i].check(c);
         }
-    return check_codes(c->simd, dim, c->bench && is_bench_dim(dim), &c->passed, &c->failed);
+    return check_codes(c->simd, dim, c->bench && is_bench_dim(dim), &c->passed, &c->failed) &&
+           check_nibbles(c->simd, dim, &c->passed, &c->failed);
 }
 
 static bool prepare(check *c)
