@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define COMMAND(args) (args)->command->name
 
@@ -88,6 +87,16 @@ static int take_option(cli_args *args, const char *key, const char *attached, co
     return take_value(args, word, option->range, words, &args->options[at].value);
 }
 
+/* The backend that was named, or is going to be; NULL if none is. */
+static const char *find_backend(const cli_args *args, char **words)
+{
+    if (args->operand_count > 0 && cli_is_backend(args->operands[0]))
+        return args->operands[0];
+    while (*words && !cli_is_backend(*words))
+        words++;
+    return *words;
+}
+
 static int take_flag(cli_args *args, char ***words)
 {
     char key[CLI_TEXT] = "";
@@ -97,11 +106,9 @@ static int take_flag(cli_args *args, char ***words)
     size_t own = find_own(args->command, key, letter);
     if (own < CLI_FLAGS)
         return take_own(args, own, attached, word, words);
-    if (args->command->opens_backend && !letter && cli_find_any_option(key))
+    if (args->command->stages && !letter && cli_find_any_option(key))
         return take_option(args, key, attached, word, words);
-    const char *nearest = cli_nearest_flag(args->command, key);
-    return cli_fail_usage(COMMAND(args), "%s has no flag %s%s%s%s", COMMAND(args), word,
-                          nearest ? "; did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
+    return cli_fail_flag(args->command, find_backend(args, *words), word, key);
 }
 
 /* ---- Operands ---- */
@@ -118,18 +125,10 @@ static int take_operand(cli_args *args, const char *word)
 
 /* Takes the backend off the operands. Where it may be left out, a single operand is a file, unless it is a
  * backend that has none. */
-static bool is_backend(const char *name)
-{
-    bool found = false;
-    for (size_t i = 0; vrec_backend_name(i); i++)
-        found |= strcasecmp(vrec_backend_name(i), name) == 0;
-    return found;
-}
-
 static int take_backend(cli_args *args)
 {
     const char *first = args->operand_count > 0 ? args->operands[0] : "";
-    if (!args->command->opens_backend)
+    if (!args->command->stages)
         return 0;
     if (args->command->operands[0] == '[' && args->operand_count < 2 && !cli_is_remote(first)) {
         args->backend = CLI_DEFAULT_BACKEND;
@@ -138,13 +137,8 @@ static int take_backend(cli_args *args)
     if (args->operand_count == 0)
         return cli_fail_usage(COMMAND(args), "%s takes %s; BACKEND is missing", COMMAND(args),
                               args->command->operands);
-    if (!is_backend(first)) {
-        vrec_builder *none;
-        vrec_error err;
-        vrec_builder_factory(first, NULL, &none, &err); /* which says what is nearest */
-        return cli_fail_usage(COMMAND(args), "%s takes %s; %s", COMMAND(args), args->command->operands,
-                              err.message);
-    }
+    if (!cli_is_backend(first))
+        return cli_fail_backend(args);
     args->backend = first;
     args->operand_count--;
     memmove(args->operands, args->operands + 1, args->operand_count * sizeof args->operands[0]);

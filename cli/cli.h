@@ -13,11 +13,14 @@ enum {
     CLI_USAGE = 2,  /* exit code: the command line makes no sense */
     CLI_TEXT = 64,  /* room for a word of the command line */
     CLI_USAGE_TEXT = 128,
+    CLI_LIST_TEXT = 160, /* room for all commands, or all flags of one */
     CLI_OPERANDS_MAX = 3,
-    CLI_OPTIONS_MAX = 32
+    CLI_OPTIONS_MAX = 32,
+    CLI_TABLE_MAX = 64 /* options that a backend may have */
 };
 
-#define CLI_DEFAULT_BACKEND "faiss" /* where a command says that it may be left out */
+#define CLI_DEFAULT_BACKEND "faiss"      /* where a command says that it may be left out */
+#define CLI_KIND_OPTION     "index_type" /* which kind of index, in every backend that has several */
 
 /* ---- What can be said (commands.c): parser, help, man page and completion all read these tables ---- */
 
@@ -51,7 +54,8 @@ typedef struct cli_command {
     const char *operands; /* "BACKEND INDEX QUERIES"; those in brackets may be left out */
     const char *needs;    /* the flag that must be given if INDEX is a file, as the usage line shows it */
     unsigned flags;       /* bit i: it takes flag i */
-    bool opens_backend;   /* the first operand is a backend, and its options are flags too */
+    const char *stages; /* where options of a backend count in it, which are flags too: "open, query"; NULL
+                         * if it takes no backend. Else that is the first operand */
     const char *details;
     const char *examples; /* one a line */
     int (*run)(const struct cli_args *args);
@@ -108,12 +112,25 @@ const vrec_option *cli_find_any_option(const char *key);
 /* What stands for the value of an option in its usage: "N", "NAME", "TEXT". */
 const char *cli_option_value(const vrec_option *option);
 
-/* The flag that is spelled most like key: one of the command's own, or a backend's option. NULL if none
- * has anything in common with it. */
-const char *cli_nearest_flag(const cli_command *command, const char *key);
+bool cli_is_backend(const char *name);
 
-/* The same for commands. */
-const char *cli_nearest_command(const char *name);
+/* Whether an option counts in a command. */
+bool cli_applies(const cli_command *command, const vrec_option *option);
+
+/* The options of a backend in groups: those for the same kinds of index, at the same stages, stand
+ * together, those for every kind before the rest. Returns how many there are. */
+size_t cli_group_options(const char *backend, const vrec_option *out[CLI_TABLE_MAX]);
+bool cli_same_group(const vrec_option *a, const vrec_option *b);
+
+/* "To build or open an index", "To query HNSW" */
+void cli_group_title(const vrec_option *option, char out[CLI_USAGE_TEXT]);
+
+/* What is told about a word that means nothing where it stands: as a command, as a flag of one (backend:
+ * NULL if it isn't known), as a backend. No guess is made here; the library makes those about its own
+ * words. Each returns the exit code. */
+int cli_fail_command(const char *word);
+int cli_fail_flag(const cli_command *command, const char *backend, const char *word, const char *key);
+int cli_fail_backend(const cli_args *args);
 
 /* ---- Messages and standard output (messages.c) ---- */
 

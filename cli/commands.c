@@ -25,7 +25,7 @@ const cli_command cli_commands[] = {
       .operands = "BACKEND ITEMS",
       .needs = "-o INDEX",
       .flags = BIT(CLI_OUTPUT) | BIT(CLI_QUIET) | BIT(CLI_HELP),
-      .opens_backend = true,
+      .stages = "build",
       .details =
           "Row i of the file ITEMS becomes item id i. INDEX appears when it is complete; until then,\n"
           "and after a failure or Ctrl-C, an older INDEX is left as it was.\n"
@@ -40,7 +40,7 @@ const cli_command cli_commands[] = {
       .needs = "",
       .flags = BIT(CLI_TOP_K) | BIT(CLI_IDS) | BIT(CLI_DISTANCES) | BIT(CLI_EXCLUDE) | BIT(CLI_JSON) |
                BIT(CLI_QUIET) | BIT(CLI_HELP),
-      .opens_backend = true,
+      .stages = "open, query",
       .details =
           "Prints a line per result, parted by tabs: query, rank, item id, distance. Queries and items\n"
           "count from 0, ranks from 1, the nearest item. With --json, a line per query:\n"
@@ -62,7 +62,7 @@ const cli_command cli_commands[] = {
       .operands = "[BACKEND] INDEX",
       .needs = "",
       .flags = BIT(CLI_JSON) | BIT(CLI_QUIET) | BIT(CLI_HELP),
-      .opens_backend = true,
+      .stages = "open",
       .details = "BACKEND is " CLI_DEFAULT_BACKEND " if it is left out.",
       .examples = "vrec info items.index\n"
                   "vrec info milvus --collection films",
@@ -72,7 +72,7 @@ const cli_command cli_commands[] = {
       .operands = "BACKEND INDEX",
       .needs = "",
       .flags = BIT(CLI_QUIET) | BIT(CLI_HELP),
-      .opens_backend = true,
+      .stages = "open",
       .details =
           "Reads the whole file. An annoy file is otherwise checked node by node, when queries visit\n"
           "them. It doesn't say its --d and --metric, which can't be proved right.",
@@ -83,7 +83,7 @@ const cli_command cli_commands[] = {
       .operands = "BACKEND IDS ITEMS",
       .needs = "",
       .flags = BIT(CLI_QUIET) | BIT(CLI_HELP),
-      .opens_backend = true,
+      .stages = "open",
       .details =
           "Row i of the file ITEMS gets the id that is number i of the file IDS, a list of integers.",
       .examples = "vrec upsert milvus --collection films ids.npy items.npy",
@@ -93,7 +93,7 @@ const cli_command cli_commands[] = {
       .operands = "BACKEND IDS",
       .needs = "",
       .flags = BIT(CLI_QUIET) | BIT(CLI_HELP),
-      .opens_backend = true,
+      .stages = "open",
       .details = "IDS is a file of integers. An id that isn't there is no error.",
       .examples = "vrec delete milvus --collection films ids.npy",
       .run = cli_delete },
@@ -102,7 +102,7 @@ const cli_command cli_commands[] = {
       .operands = "BACKEND",
       .needs = "",
       .flags = BIT(CLI_YES) | BIT(CLI_QUIET) | BIT(CLI_HELP),
-      .opens_backend = true,
+      .stages = "open",
       .details = "There is no way back, which is why it asks for --yes.",
       .examples = "vrec drop milvus --collection films --yes",
       .run = cli_drop },

@@ -31,11 +31,14 @@ static void print_flags(const cli_command *command)
         }
 }
 
-static void print_options(const char *backend)
+/* Options that count in a command and are for these kinds of index. */
+static void print_options(const cli_command *command, const char *backend, const char *kinds)
 {
-    const vrec_option *option;
-    for (size_t i = 0; (option = vrec_backend_option(backend, i)); i++)
-        printf(" --%s", option->key);
+    const vrec_option *options[CLI_TABLE_MAX];
+    size_t count = cli_group_options(backend, options);
+    for (size_t i = 0; i < count; i++)
+        if (cli_applies(command, options[i]) && strcmp(options[i]->kinds, kinds) == 0)
+            printf(" --%s", options[i]->key);
 }
 
 /* "a|b|c)": the ways to write a flag that is followed by a value. */
@@ -60,7 +63,7 @@ static const char head[] = "# bash completion of vrec, made by: vrec completion 
                            "_vrec()\n"
                            "{\n"
                            "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-                           "    local command=${COMP_WORDS[1]} backend= words= i\n"
+                           "    local command=${COMP_WORDS[1]} backend= kind= words= i\n"
                            "    COMPREPLY=()\n"
                            "    if [[ $word == '=' ]]; then\n"
                            "        word=\n"
@@ -72,15 +75,51 @@ static const char tail[] = "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\")
                            "}\n"
                            "complete -o default -F _vrec vrec\n";
 
+/* bash's words are "--index_type", "IVF" or "--index_type", "=", "IVF". */
 static void print_find_backend(void)
 {
     puts("    for ((i = 2; i < COMP_CWORD; i++)); do\n"
-         "        case ${COMP_WORDS[i]} in");
+         "        case ${COMP_WORDS[i-1]}:${COMP_WORDS[i]} in\n"
+         "        --" CLI_KIND_OPTION ":=) kind=${COMP_WORDS[i+1],,} ;;\n"
+         "        --" CLI_KIND_OPTION ":*) kind=${COMP_WORDS[i],,} ;;\n"
+         "        esac\n"
+         "        case ${COMP_WORDS[i],,} in");
     fputs("        ", stdout);
     print_backends("|");
-    puts(") backend=${COMP_WORDS[i]} && break ;;\n"
+    puts(") backend=${backend:-${COMP_WORDS[i],,}} ;;\n"
          "        esac\n"
          "    done");
+}
+
+/* A line for the kinds that an option is for: without a kind on the command line, all may be meant. */
+static void print_kind_options(const cli_command *command, const char *backend, const vrec_option *option)
+{
+    char kind[CLI_TEXT];
+    fputs("        case $kind in ''", stdout);
+    for (size_t i = 0; cli_word(option->kinds, i, kind); i++) {
+        putchar('|');
+        for (const char *c = kind; *c; c++)
+            putchar(tolower((unsigned char)*c));
+    }
+    fputs(") options+='", stdout);
+    print_options(command, backend, option->kinds);
+    puts("' ;; esac");
+}
+
+static void print_backend_options(const cli_command *command, const char *backend)
+{
+    const vrec_option *grouped[CLI_TABLE_MAX];
+    const char *last = "";
+    size_t count = cli_group_options(backend, grouped);
+    printf("    %s:%s)\n        options='", command->name, backend);
+    print_options(command, backend, "");
+    puts("'");
+    for (size_t i = 0; i < count; i++)
+        if (cli_applies(command, grouped[i]) && strcmp(grouped[i]->kinds, last) != 0) {
+            print_kind_options(command, backend, grouped[i]);
+            last = grouped[i]->kinds;
+        }
+    puts("        ;;");
 }
 
 /* What may follow an option of a backend: its choices, or a number. */
@@ -102,7 +141,7 @@ static void print_option_values(const char *backend)
 static void print_operands(const cli_command *command)
 {
     printf("        %s:*) ", command->name);
-    if (command->opens_backend && command->operands[0] != '[') {
+    if (command->stages && command->operands[0] != '[') {
         fputs("[[ $backend ]] || words='", stdout);
         print_backends(" ");
     } else if (strstr(command->operands, "COMMAND")) {
@@ -122,7 +161,7 @@ static void print_words(void)
     for (size_t i = 0; i < cli_command_count; i++) {
         printf("        %s:-*) words='", cli_commands[i].name);
         print_flags(&cli_commands[i]);
-        if (cli_commands[i].opens_backend)
+        if (cli_commands[i].stages)
             puts("'$options ;;");
         else
             puts("' ;;");
@@ -141,12 +180,10 @@ static void print_script(void)
     puts("    case $before in");
     print_value_flags();
     puts("    esac");
-    puts("    local options from=${backend:-" CLI_DEFAULT_BACKEND "}\n    case $from in");
-    for (size_t b = 0; (backend = vrec_backend_name(b)); b++) {
-        printf("    %s) options='", backend);
-        print_options(backend);
-        puts("' ;;");
-    }
+    puts("    local options= from=${backend:-" CLI_DEFAULT_BACKEND "}\n    case $command:$from in");
+    for (size_t i = 0; i < cli_command_count; i++)
+        for (size_t b = 0; cli_commands[i].stages && (backend = vrec_backend_name(b)); b++)
+            print_backend_options(&cli_commands[i], backend);
     puts("    esac\n    case $from:$before in");
     for (size_t b = 0; (backend = vrec_backend_name(b)); b++)
         print_option_values(backend);

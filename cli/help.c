@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     LEFT = 26 /* width of the column of names */
@@ -35,22 +36,33 @@ static void print_flags(const cli_command *command)
                  flag->letter ? flag->letter : ' ', flag->letter ? "," : " ", flag->key, flag->values);
         print_row(left, flag->help);
     }
-    if (command->opens_backend)
+    if (command->stages)
         print_row("    --OPTION VALUE",
                   "an option of the backend, such as --threads 4: see vrec help BACKEND");
 }
 
+static void print_option(const vrec_option *option)
+{
+    char left[CLI_TEXT], alias[CLI_TEXT];
+    snprintf(left, sizeof left, "--%s %s", option->key, cli_option_value(option));
+    print_row(left, option->help);
+    printf("  %-*s %s; default %s", LEFT, "", option->range, option->default_value);
+    for (size_t i = 0; cli_word(option->aliases, i, alias); i++)
+        printf("; also --%s", alias);
+    putchar('\n');
+}
+
 static void print_options(const char *backend)
 {
-    const vrec_option *option;
-    for (size_t i = 0; (option = vrec_backend_option(backend, i)); i++) {
-        char left[CLI_TEXT], alias[CLI_TEXT];
-        snprintf(left, sizeof left, "--%s %s", option->key, cli_option_value(option));
-        print_row(left, option->help);
-        printf("  %-*s %s; default %s", LEFT, "", option->range, option->default_value);
-        for (size_t j = 0; cli_word(option->aliases, j, alias); j++)
-            printf("; also --%s", alias);
-        putchar('\n');
+    const vrec_option *options[CLI_TABLE_MAX];
+    size_t count = cli_group_options(backend, options);
+    for (size_t i = 0; i < count; i++) {
+        char title[CLI_USAGE_TEXT];
+        if (i == 0 || !cli_same_group(options[i - 1], options[i])) {
+            cli_group_title(options[i], title);
+            printf("\n%s:\n", title);
+        }
+        print_option(options[i]);
     }
 }
 
@@ -58,7 +70,7 @@ void cli_usage(const cli_command *command, char out[CLI_USAGE_TEXT])
 {
     snprintf(out, CLI_USAGE_TEXT, "vrec %s%s%s%s%s%s", command->name, *command->operands ? " " : "",
              command->operands, *command->needs ? " " : "", command->needs,
-             command->opens_backend ? " [FLAG ...]" : "");
+             command->stages ? " [FLAG ...]" : "");
 }
 
 static void print_overview(void)
@@ -76,7 +88,7 @@ static void print_overview(void)
     }
     puts("\nExamples:");
     for (size_t i = 0; i < cli_command_count; i++)
-        if (cli_commands[i].opens_backend)
+        if (cli_commands[i].stages)
             print_indented(cli_commands[i].examples);
 }
 
@@ -97,7 +109,7 @@ void cli_print_help(const cli_command *command)
 static void print_backend(size_t b)
 {
     const char *backend = vrec_backend_name(b);
-    printf("%s: %s\n\nOptions, each a flag of the commands that take a BACKEND:\n", backend,
+    printf("%s: %s\n\nOptions, each a flag of the commands that take a BACKEND.\n", backend,
            vrec_backend_summary(b));
     print_options(backend);
 }
@@ -115,9 +127,9 @@ int cli_help(const cli_args *args)
         return 0;
     }
     for (size_t b = 0; (backend = vrec_backend_name(b)); b++)
-        if (strcmp(backend, args->operands[0]) == 0) {
+        if (strcasecmp(backend, args->operands[0]) == 0) {
             print_backend(b);
             return 0;
         }
-    return cli_fail_usage(NULL, "there is no command or backend %s", args->operands[0]);
+    return cli_fail_command(args->operands[0]);
 }

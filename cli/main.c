@@ -29,11 +29,8 @@ static int run(char **words)
     if (!words[0])
         return cli_fail_usage(NULL, "a command is missing");
     const cli_command *command = cli_find_command(command_name(words[0]));
-    if (!command) {
-        const char *nearest = cli_nearest_command(words[0]);
-        return cli_fail_usage(NULL, "there is no command %s%s%s%s", words[0],
-                              nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-    }
+    if (!command)
+        return cli_fail_command(words[0]);
     int failed = cli_parse(command, words + 1, &args);
     if (failed)
         return failed;

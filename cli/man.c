@@ -82,23 +82,33 @@ static void print_command(const cli_command *command)
     print_examples(command->examples);
 }
 
+static void print_option(const vrec_option *option)
+{
+    char alias[CLI_TEXT];
+    print_tag(0, option->key, cli_option_value(option));
+    print_line(option->help);
+    puts(".br");
+    print_escaped(option->range);
+    fputs("; default ", stdout);
+    print_escaped(option->default_value);
+    for (size_t i = 0; cli_word(option->aliases, i, alias); i++)
+        printf("; also \\fB\\-\\-%s\\fR", alias);
+    putchar('\n');
+}
+
 static void print_backend(size_t b)
 {
-    const char *backend = vrec_backend_name(b);
-    const vrec_option *option;
-    printf(".SS \"%s\"\n", backend);
+    const vrec_option *options[CLI_TABLE_MAX];
+    size_t count = cli_group_options(vrec_backend_name(b), options);
+    printf(".SS \"%s\"\n", vrec_backend_name(b));
     print_line(vrec_backend_summary(b));
-    for (size_t i = 0; (option = vrec_backend_option(backend, i)); i++) {
-        char alias[CLI_TEXT];
-        print_tag(0, option->key, cli_option_value(option));
-        print_line(option->help);
-        puts(".br");
-        print_escaped(option->range);
-        fputs("; default ", stdout);
-        print_escaped(option->default_value);
-        for (size_t j = 0; cli_word(option->aliases, j, alias); j++)
-            printf("; also \\fB\\-\\-%s\\fR", alias);
-        putchar('\n');
+    for (size_t i = 0; i < count; i++) {
+        char title[CLI_USAGE_TEXT];
+        if (i == 0 || !cli_same_group(options[i - 1], options[i])) {
+            cli_group_title(options[i], title);
+            printf(".PP\n%s:\n", title);
+        }
+        print_option(options[i]);
     }
 }
 

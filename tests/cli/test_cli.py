@@ -225,12 +225,31 @@ def test_quiet(folder):
 
 @pytest.mark.parametrize("message, args", [
     ("a command is missing", []),
-    ("there is no command biuld; did you mean build?", ["biuld"]),
+    ("there is no command biuld; there are build, query, info,", ["biuld"]),
+    ("annoy is a backend, and comes after a command: vrec build annoy, vrec help annoy", ["annoy", "--help"]),
+    ("ANNOY is a backend", ["ANNOY"]),
+    ("flat is a kind of index, and comes after a command: vrec build faiss --index_type Flat", ["flat"]),
+    ("ivf_flat is a kind of index, and", ["help", "ivf_flat"]),
+    ("BACKEND is missing: vrec query faiss items.index users.npy (", ["query", "items.index", "users.npy"]),
+    ("BACKEND is missing: vrec build faiss ./items (", ["build", "./items", "-o", "x.index"]),
+    ("QUERIES; BACKEND is missing (", ["query", "items.index", "users.npy", "more.npy"]),
+    ("there is no backend \"index\"; there are annoy, faiss, milvus (", ["query", "index", "users"]),
+    ("IVF_FLAT is a kind of index; its backend is missing: vrec build milvus --index_type IVF_FLAT",
+     ["build", "IVF_FLAT", "items.npy", "-o", "x.index"]),
+    ("build has no flag --efsearchk (it has --output, --quiet, --help), and faiss has no option \"efsearchk\" (",
+     ["build", "--efsearchk", "5", "faiss", "items.npy", "-o", "x.index"]),
+    ("and annoy has no option \"serchk\"; did you mean \"searchk\"?",
+     ["query", "annoy", "i.ann", "users.npy", "--serchk", "5"]),
+    ("and no backend has that option", ["build", "--frobnicate"]),
+    ("faiss has no option \"searchk\" (see vrec help faiss)",
+     ["query", "faiss", "i.index", "users.npy", "--searchk", "5"]),
+    ("scale items and queries to unit length and take IP, or take backend annoy with metric=angular",
+     ["build", "faiss", "--metric", "cosine", "items.npy", "-o", "x.index"]),
     ("there is no command --frobnicate", ["--frobnicate"]),
-    ("did you mean --metric?", ["build", "faiss", "--metrc", "IP", "items.npy", "-o", "x.index"]),
-    ("did you mean --quiet?", ["build", "--quite", "faiss", "items.npy", "-o", "x.index"]),
-    ("did you mean --distances?", ["query", "faiss", "i.index", "users.npy", "--distance=d.npy"]),
-    ("build has no flag -z ", ["build", "-z"]),
+    ("faiss has no option \"metrc\"; did you mean \"metric\"?", ["build", "faiss", "--metrc", "IP", "items.npy", "-o", "x.index"]),
+    ("build has no flag --quite (it has --output, --quiet, --help)", ["build", "--quite", "faiss", "items.npy", "-o", "x.index"]),
+    ("it has --top_k, --ids, --distances, --exclude, --json, --quiet, --help", ["query", "faiss", "i.index", "users.npy", "--distance=d.npy"]),
+    ("build has no flag -z; it has --output", ["build", "-z"]),
     ("build has no flag -k", ["build", "faiss", "items.npy", "-o", "x.index", "-k", "3"]),
     ("did you mean \"faiss\"?", ["build", "fais", "items.npy", "-o", "x.index"]),
     ("ITEMS is missing", ["build", "faiss", "-o", "x.index"]),
@@ -252,7 +271,7 @@ def test_quiet(folder):
     ("it takes 1..16384", ["query", "faiss", "i.index", "users.npy", "-k", "-1"]),
     ("it takes 1..16384", ["query", "faiss", "i.index", "users.npy", "-k", "3x"]),
     ("it takes 1..16384", ["query", "faiss", "i.index", "users.npy", "-k", "99999999999999999999"]),
-    ("no command or backend nothing", ["help", "nothing"]),
+    ("there is no command nothing", ["help", "nothing"]),
     ("bash only", ["completion", "tcsh"]),
 ])
 def test_usage_errors(folder, message, args):
@@ -659,6 +678,51 @@ def test_completion(completion, offered, words):
     assert complete(completion, *words) == offered
 
 
+PLACES = {"build": {"build"}, "query": {"open", "query"}}  # where options count; elsewhere: where one opens
+
+
+def groups(backend):
+    """The help of a backend: (stages, kinds, options) of each group."""
+    for title in succeed("help", backend).split("\nTo ")[1:]:
+        head, *lines = title.split(":\n", 1)
+        stages, kinds = re.fullmatch(r"((?:build|open|query)(?:, \w+)?(?: or \w+)?) (.*)", head).groups()
+        options = re.findall(r"^  (--\w+) ", lines[0], re.M)
+        yield set(re.split(", | or ", stages)), [] if kinds == "an index" else kinds.split(", "), options
+
+
+def test_help_groups_options_by_kind_and_stage(folder):
+    milvus = list(groups("milvus"))
+    assert ({"build"}, ["HNSW"], ["--m", "--efConstruction"]) in milvus
+    assert ({"query"}, ["HNSW"], ["--ef"]) in milvus
+    assert ({"build"}, ["IVF_FLAT"], ["--nlist"]) in milvus
+    kinds = [bool(kinds) for _, kinds, _ in milvus]
+    assert kinds == sorted(kinds)  # what is for all kinds comes first
+    annoy = list(groups("annoy"))
+    assert ({"open"}, [], ["--load", "--prefault"]) in annoy and ({"query"}, [], ["--searchk"]) in annoy
+    assert succeed("help", "ANNOY") == succeed("help", "annoy")
+
+
+@pytest.mark.parametrize("backend", ["annoy", "milvus"])
+def test_manual_page_has_the_groups_of_the_help(folder, backend):
+    titles = [line for line in succeed("help", backend).splitlines() if line.startswith("To ")]
+    page = succeed("man").split(f'.SS "{backend}"')[1].split(".SS")[0].split(".SH")[0]
+    assert [line for line in page.splitlines() if line.startswith("To ")] == titles
+
+
+@pytest.mark.parametrize("words, offered, hidden", [
+    (["build", "milvus"], ["--m", "--nlist", "--shards"], ["--ef", "--nprobe"]),
+    (["query", "milvus"], ["--ef", "--nprobe", "--timeout"], ["--m", "--nlist", "--shards"]),
+    (["build", "milvus", "--index_type", "hnsw"], ["--m", "--shards"], ["--nlist"]),
+    (["build", "milvus", "--index_type", "=", "IVF_FLAT"], ["--nlist", "--shards"], ["--m"]),
+    (["query", "MILVUS", "--index_type", "IVF_PQ"], ["--nprobe"], ["--ef"]),
+    (["build", "--index_type", "FLAT", "milvus"], ["--shards"], ["--m", "--nlist"]),
+    (["info", "annoy"], ["--prefault", "--d"], ["--n_trees", "--searchk"]),
+])
+def test_completion_offers_what_counts_there(completion, words, offered, hidden):
+    found = complete(completion, "vrec", *words, "--")
+    assert not set(offered) - set(found) and not set(hidden) & set(found)
+
+
 def test_completion_offers_all_that_the_help_says(completion):
     assert complete(completion, "vrec", "build", "") == backends()
     assert complete(completion, "vrec", "help", "") == COMMANDS + backends()
@@ -668,7 +732,8 @@ def test_completion_offers_all_that_the_help_says(completion):
             assert complete(completion, "vrec", command, "-") == flags
             continue
         for backend in backends():
-            options = re.findall(r"^  (--\w+) ", succeed("help", backend), re.M)
+            options = [option for stages, _, found in groups(backend)
+                       for option in found if stages & PLACES.get(command, {"open"})]
             assert complete(completion, "vrec", command, backend, "-") == flags + options
 
 
