@@ -97,16 +97,22 @@ static void *helper(void *unused)
 }
 
 /* Starts threads until enough are idle for wanted helpers; what can't be started, one does without. They
- * take no signals: an application's handlers run on its own threads. */
+ * take no signals: an application's handlers run on its own threads. Except those that a thread brings upon
+ * itself, such as SIGBUS when a mapped file has been cut short: were they blocked, the process would die of
+ * them, its handler unasked. */
 static void start_helpers(size_t wanted)
 {
     pthread_attr_t attributes;
-    sigset_t all, before;
+    sigset_t blocked, before;
     if (pool.idle >= wanted || pthread_attr_init(&attributes) != 0)
         return;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGBUS);
+    sigdelset(&blocked, SIGSEGV);
+    sigdelset(&blocked, SIGFPE);
+    sigdelset(&blocked, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     while (pool.idle < wanted && pool.threads < VR_MAX_THREADS - 1) {
         pthread_t thread;
         if (pthread_create(&thread, &attributes, helper, NULL) != 0)

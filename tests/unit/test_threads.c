@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -105,6 +106,42 @@ static void assert_in_child(bool (*holds)(void))
 }
 
 /* ---- With a new pool ---- */
+
+static pthread_t first_thread;
+static atomic_int helpers_at_fault;
+
+static void handle_fault(int number)
+{
+    (void)number;
+    if (!pthread_equal(pthread_self(), first_thread))
+        atomic_fetch_add(&helpers_at_fault, 1);
+}
+
+/* A helper brings SIGBUS upon itself, and must take no other signal. */
+static void be_at_fault(void *context, size_t worker)
+{
+    sigset_t blocked;
+    meet(context, worker);
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    if (!pthread_equal(pthread_self(), first_thread) && sigismember(&blocked, SIGINT))
+        raise(SIGBUS);
+}
+
+static bool a_fault_reaches_its_handler(void)
+{
+    meeting m = { .expected = 2 };
+    struct sigaction action = { .sa_handler = handle_fault };
+    first_thread = pthread_self();
+    sigaction(SIGBUS, &action, NULL);
+    vr_parallel(2, be_at_fault, &m);
+    return atomic_load(&helpers_at_fault) == 1;
+}
+
+static void helpers_take_no_signals_but_faults_of_their_own(void **state)
+{
+    (void)state;
+    assert_in_child(a_fault_reaches_its_handler);
+}
 
 static bool works(void)
 {
@@ -334,6 +371,7 @@ int main(void)
         cmocka_unit_test(a_child_works_before_first_use),
         cmocka_unit_test(no_more_threads_are_started_than_asked_for),
         cmocka_unit_test(threads_that_cannot_start_are_done_without),
+        cmocka_unit_test(helpers_take_no_signals_but_faults_of_their_own),
         cmocka_unit_test(every_portion_is_done_once),
         cmocka_unit_test(helpers_come),
         cmocka_unit_test(workers_have_numbers_of_their_own),
