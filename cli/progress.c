@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -24,11 +25,15 @@ static void stop(int number)
 }
 
 /* Input files are mapped, so this is how a read past an end that somebody moved fails. No output file
- * is under way while inputs are read. */
+ * is under way while inputs are read. Several threads may fall over the same end: the first says so, and
+ * the rest wait until it has ended the process. */
 static void cut_short(int number)
 {
     static const char text[] = "vrec: an input file was cut short while being read\n";
+    static atomic_flag told = ATOMIC_FLAG_INIT;
     (void)number;
+    while (atomic_flag_test_and_set(&told))
+        pause();
     (void)!write(STDERR_FILENO, text, sizeof text - 1);
     _exit(CLI_FAILED);
 }
