@@ -116,8 +116,8 @@ static PyObject *options(PyObject *module, PyObject *args)
         return NULL;
     PyObject *list = PyList_New(0);
     for (size_t i = 0; list && (o = vrec_backend_option(backend, i)); i++)
-        if (!append(list, Py_BuildValue("sssssss", o->key, o->aliases, o->type, o->default_value, o->range,
-                                        o->stage, o->help)))
+        if (!append(list, Py_BuildValue("ssssssss", o->key, o->aliases, o->type, o->default_value, o->range,
+                                        o->stage, o->kinds, o->help)))
             Py_CLEAR(list);
     return list;
 }

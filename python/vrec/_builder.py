@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 from . import _convert, _core
 from ._errors import OptionError
 from ._indexer import Indexer
-from ._library import OptionValue, backend_bytes, options, options_bytes, plain
+from ._library import OptionValue, backend_bytes, grouped, options, options_bytes, plain
 from ._progress import Progress, bars
 
 if TYPE_CHECKING:
@@ -33,10 +33,14 @@ class Builder(Generic[I]):
     _backend: str
     _positional: ClassVar[tuple[str, ...]] = ()
     _indexer: ClassVar[type[Indexer]] = Indexer
+    # Options that may be given for any kind of index, and are dropped where one of another kind is built.
+    _of_any_kind: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.__signature__ = _signature(cls._backend, cls._positional)  # type: ignore[attr-defined]
+        if "_backend" in cls.__dict__ and cls.__doc__:
+            cls.__doc__ += f"\n\n{_options_section(cls._backend)}"
 
     def __init__(self, *args: OptionValue, **config: OptionValue) -> None:
         name, positional = type(self).__name__, self._positional
@@ -57,8 +61,29 @@ class Builder(Generic[I]):
 
     def _configure(self, backend: str, config: dict[str, OptionValue]) -> None:
         self._config = plain(backend, config)
-        self._handle = _core.Builder(backend_bytes(backend), options_bytes(backend, self._config))
+        self._handle = self._building = self._told(backend, self._config)
         self._backend = backend.lower()
+        dropped = self._of_other_kinds()
+        if dropped:
+            kept = {key: value for key, value in self._config.items() if key not in dropped}
+            self._building = self._told(backend, kept)
+            if "index_type" in kept:  # else an index that is opened may be of the kind that they are for
+                self._handle = self._building
+
+    @staticmethod
+    def _told(backend: str, config: dict[str, str | int | None]) -> _core.Builder:
+        return _core.Builder(backend_bytes(backend), options_bytes(backend, config))
+
+    def _of_other_kinds(self) -> set[str]:
+        if not self._config.keys() & set(self._of_any_kind):
+            return set()
+        table = {option.key: option for option in options(self._backend)}
+        kind = str(self._config.get("index_type") or table["index_type"].default).lower()
+        return {
+            key
+            for key in self._config.keys() & set(self._of_any_kind)
+            if table[key].kinds and kind not in map(str.lower, table[key].kinds)
+        }
 
     def _made(self, handle: _core.Indexer) -> I:
         indexer: Any = self._indexer._of(handle, self._backend)
@@ -94,7 +119,7 @@ class Builder(Generic[I]):
         """
         items = _convert.matrix(embeddings, "items")
         with bars(progress) as report:
-            return self._made(self._handle.from_embeddings(items, report))
+            return self._made(self._building.from_embeddings(items, report))
 
     def from_index_file(self, index_file: str | os.PathLike[str], *, progress: Progress | None = None) -> I:
         """Open a saved index, of the backend library's own format.
@@ -193,9 +218,18 @@ def _rebuild(cls: type[Builder], backend: str, config: dict[str, OptionValue]) -
     return cls._of(backend, config)
 
 
+def _options_section(backend: str) -> str:
+    """The options of a backend, for the documentation of its builder."""
+    lines = []
+    for title, members in grouped(backend):
+        lines += ["", f"{title}:", ""]
+        lines += [f"- ``{option.key}={option.default!r}``: {option.help} ({option.range})" for option in members]
+    return "\n".join(lines[1:])
+
+
 def _signature(backend: str, positional: tuple[str, ...]) -> inspect.Signature:
     """What a subclass takes, as the library's table has it."""
-    table = {option.key: option for option in options(backend)}
+    table = {option.key: option for _, members in grouped(backend) for option in members}
     keys = [*positional, *(key for key in table if key not in positional)]
     return inspect.Signature(
         [

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, TypeAl
 import numpy as np
 
 from . import _convert, _core
-from ._errors import ArgumentError, ClosedError
+from ._errors import ArgumentError, ClosedError, OptionError
 from ._exclude import Exclusions, csr
-from ._library import OptionValue, options_bytes, plain
+from ._library import OptionValue, backend_bytes, names, options_bytes, plain
 from ._progress import Progress, bars
 
 if TYPE_CHECKING:
@@ -40,6 +40,13 @@ _MAX_TOP_K = _core.MAX_TOP_K
 
 def _options(backend: str, overrides: dict[str, OptionValue]) -> bytes:
     return options_bytes(backend, plain(backend, overrides))
+
+
+def _with_arguments(error: OptionError, backend: str, overrides: dict[str, OptionValue]) -> OptionError:
+    """What the library says of an unknown option, and what it can't know: the names that query itself takes."""
+    if overrides.keys() <= names(backend_bytes(backend)) or str(error).endswith("?"):  # which is a guess
+        return error
+    return OptionError(f"{error}; query itself takes threads, exclude, return_counts and progress")
 
 
 class Indexer:
@@ -149,8 +156,8 @@ class Indexer:
             Makes progress bars, as ``tqdm.tqdm`` does: ``bar = progress(total=..., desc=...)``, then
             ``bar.update(n)`` and ``bar.close()``. An exception from ``update`` stops the call.
         **overrides
-            Options for this call alone, such as ``searchk=5000``; `vrec.options` lists those of
-            stage "query".
+            Options for this call alone, such as ``searchk=5000``: those of `vrec.options` that have "query"
+            among their stages.
 
         Returns
         -------
@@ -185,11 +192,14 @@ class Indexer:
         offsets, excluded = (None, None) if exclude is None else csr(exclude, rows)
         options = _options(self._backend, overrides) if overrides else None
         handle = self._handle
-        if progress is None:
-            handle.query(queries, top_k, ids, distances, counts, threads, offsets, excluded, options, None)
-        else:
-            with bars(progress) as report:
-                handle.query(queries, top_k, ids, distances, counts, threads, offsets, excluded, options, report)
+        try:
+            if progress is None:
+                handle.query(queries, top_k, ids, distances, counts, threads, offsets, excluded, options, None)
+            else:
+                with bars(progress) as report:
+                    handle.query(queries, top_k, ids, distances, counts, threads, offsets, excluded, options, report)
+        except OptionError as error:
+            raise _with_arguments(error, self._backend, overrides) from None
         found = (ids, distances) if counts is None else (ids, distances, counts)
         return _convert.tensors(found) if _convert.is_tensor(embeddings) else found
 

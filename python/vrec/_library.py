@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import os
 from dataclasses import dataclass
@@ -29,8 +30,10 @@ class Option:
         Its value if it isn't given; None if it has none.
     range : str
         What it takes: "1..16384", or the choices: "L2, IP".
-    stage : str
-        "index": of building and opening. "query": one query may have its own.
+    stages : tuple of str
+        Where it counts: "build", "open", "query". What counts in a query may be given for one query alone.
+    kinds : tuple of str
+        The values of ``index_type`` that it is for; empty if it is for every kind of index.
     help : str
         One line.
     """
@@ -40,18 +43,24 @@ class Option:
     type: str
     default: int | str | None
     range: str
-    stage: str
+    stages: tuple[str, ...]
+    kinds: tuple[str, ...]
     help: str
 
 
-def _option(key: str, aliases: str, type: str, default: str, range: str, stage: str, help: str) -> Option:
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word)
+
+
+def _option(
+    key: str, aliases: str, type: str, default: str, range: str, stage: str, kinds: str, help: str
+) -> Option:
     value: int | str | None = default
     if default == "none":
         value = None
     elif type in ("int", "uint"):
         value = int(default)
-    names = tuple(name.strip() for name in aliases.split(",") if name)
-    return Option(key, names, type, value, range, stage, help)
+    return Option(key, _words(aliases), type, value, range, _words(stage), _words(kinds), help)
 
 
 def backends() -> list[str]:
@@ -84,6 +93,24 @@ def options(backend: str) -> list[Option]:
     return found
 
 
+def grouped(backend: str) -> list[tuple[str, list[Option]]]:
+    """The options of a backend by kind of index and stage, as the command's help has them."""
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Option]] = {}
+    for option in sorted(options(backend), key=lambda option: option.kinds != ()):
+        groups.setdefault((option.kinds, option.stages), []).append(option)
+    titled = []
+    for (kinds, stages), members in groups.items():
+        first = "".join(f"{stage}, " for stage in stages[:-2]) + "".join(f"{stage} or " for stage in stages[-2:-1])
+        titled.append((f"To {first}{stages[-1]} {', '.join(kinds) or 'an index'}", members))
+    return titled
+
+
+@functools.cache
+def names(backend: bytes) -> frozenset[str]:
+    """Every key and alias of a backend's options."""
+    return frozenset(name for option in options(backend.decode()) for name in (option.key, *option.aliases))
+
+
 def backend_bytes(backend: str) -> bytes:
     """A backend's name for the extension."""
     if isinstance(backend, str) and backend.isascii() and "\0" not in backend:
@@ -92,8 +119,12 @@ def backend_bytes(backend: str) -> bytes:
 
 
 def plain(backend: str, config: dict[str, OptionValue]) -> dict[str, str | int | None]:
-    """Options as plain values, which any process can be told."""
-    return {key: _plain(backend, key, value) for key, value in config.items()}
+    """Options as plain values, which any process can be told.
+
+    An unknown one becomes None, whatever its value: the library is to say that it is unknown.
+    """
+    known = names(backend_bytes(backend))
+    return {key: _plain(backend, key, value) if key in known else None for key, value in config.items()}
 
 
 def _plain(backend: str, key: str, value: OptionValue) -> str | int | None:
@@ -108,7 +139,8 @@ def _plain(backend: str, key: str, value: OptionValue) -> str | int | None:
             return operator.index(value)
         except TypeError:
             pass
-    raise OptionError(f"{backend}: {key} is {value!r}; it takes a text, a whole number or None")
+    # Its type, not its value, which may be a secret.
+    raise OptionError(f"{backend}: {key} is a {type(value).__name__}; it takes a text, a whole number or None")
 
 
 def options_bytes(backend: str, config: dict[str, str | int | None]) -> bytes:

@@ -8,7 +8,7 @@ class AnnoyIndexer(BaseIndexer):
 
 
 class AnnoyBuilder(BaseBuilder[AnnoyIndexer]):
-    """The configuration of annoy; its options are those of ``vrec.options("annoy")``."""
+    """The configuration of annoy."""
 
     _backend = "annoy"
     _positional = ("d", "metric")

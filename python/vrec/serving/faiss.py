@@ -6,9 +6,7 @@ from .._errors import UnsupportedError
 from .._library import OptionValue, options
 from .base import BaseBuilder, BaseIndexer
 
-# What Torch-RecHub's users ask for: kinds of index, and options that mean nothing to Flat.
-_KINDS = ("Flat", "HNSW", "IVF")
-_OF_OTHER_KINDS = ("m", "efSearch", "nlists", "nprobe")
+_KINDS = ("Flat", "HNSW", "IVF")  # that Torch-RecHub's users ask for
 
 
 class FaissIndexer(BaseIndexer):
@@ -16,11 +14,12 @@ class FaissIndexer(BaseIndexer):
 
 
 class FaissBuilder(BaseBuilder[FaissIndexer]):
-    """The configuration of faiss; its options are those of ``vrec.options("faiss")``."""
+    """The configuration of faiss."""
 
     _backend = "faiss"
     _positional = ("index_type", "metric")
     _indexer = FaissIndexer
+    _of_any_kind = ("m", "efSearch", "nlists", "nprobe")  # as Torch-RecHub has it
 
     def _configure(self, backend: str, config: dict[str, OptionValue]) -> None:
         wanted = str(config.get("index_type", "Flat")).lower()
@@ -30,9 +29,8 @@ class FaissBuilder(BaseBuilder[FaissIndexer]):
                 raise UnsupportedError(
                     f"faiss: index_type {kind} isn't in this version, which has {', '.join(_built_in())}"
                 )
-        known = {option.key for option in options("faiss")}
-        ignored = [key for key in _OF_OTHER_KINDS if key not in known]  # as Torch-RecHub does
-        super()._configure(backend, {key: value for key, value in config.items() if key not in ignored})
+        not_yet = set(self._of_any_kind) - {option.key for option in options("faiss")}
+        super()._configure(backend, {key: value for key, value in config.items() if key not in not_yet})
 
 
 def _built_in() -> list[str]:

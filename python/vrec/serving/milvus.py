@@ -8,11 +8,12 @@ class MilvusIndexer(BaseIndexer):
 
 
 class MilvusBuilder(BaseBuilder[MilvusIndexer]):
-    """The configuration of milvus; its options are those of ``vrec.options("milvus")``."""
+    """The configuration of milvus."""
 
     _backend = "milvus"
     _positional = ("d", "index_type", "metric")
     _indexer = MilvusIndexer
+    _of_any_kind = ("m", "ef", "nlist", "nprobe")  # as Torch-RecHub has it
 
 
 __all__ = ["MilvusBuilder", "MilvusIndexer"]

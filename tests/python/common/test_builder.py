@@ -20,7 +20,7 @@ CLASSES = {"annoy": "AnnoyBuilder", "faiss": "FaissBuilder", "milvus": "MilvusBu
 
 class CEntry(ctypes.Structure):
     _fields_ = [(name, ctypes.c_char_p)
-                for name in ("key", "aliases", "type", "default_value", "range", "stage", "help")]
+                for name in ("key", "aliases", "type", "default_value", "range", "stage", "help", "kinds")]
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,10 @@ def test_options_are_the_librarys(backend, library):
     ours = vrec.options(backend)
     theirs = table(library, backend)
     assert len(ours) == len(theirs) > 0
-    for mine, (key, aliases, kind, default, range_, stage, help_) in zip(ours, theirs):
-        assert (mine.key, mine.type, mine.range, mine.stage, mine.help) == (key, kind, range_, stage, help_)
+    for mine, (key, aliases, kind, default, range_, stage, help_, kinds) in zip(ours, theirs):
+        assert (mine.key, mine.type, mine.range, mine.help) == (key, kind, range_, help_)
+        assert (", ".join(mine.stages), ", ".join(mine.kinds)) == (stage, kinds)
+        assert set(mine.stages) <= {"build", "open", "query"} and mine.stages
         assert mine.aliases == tuple(aliases.replace(",", " ").split())
         assert mine.default == (None if default == "none" else int(default) if kind in ("int", "uint") else default)
 
@@ -74,6 +76,17 @@ def test_signature(backend):
     parameters = inspect.signature(made).parameters
     for each in vrec.options(backend):
         assert parameters[each.key].default == each.default, each.key
+    groups = [(table.kinds, table.stages) for key in list(parameters)[len(made._positional):]
+              for table in vrec.options(backend) if table.key == key]
+    assert len([g for g, before in zip(groups, [None, *groups]) if g != before]) == len(set(groups))
+
+
+@pytest.mark.parametrize("backend", CLASSES)
+def test_documentation_of_a_builder_has_its_options(backend):
+    text = inspect.getdoc(getattr(vrec.serving, CLASSES[backend]))
+    assert all(text.count(f"- ``{each.key}=") == 1 for each in vrec.options(backend))
+    assert "To build or open an index:" in text
+    assert ("To build HNSW:" in text) == (backend == "milvus")
 
 
 @pytest.mark.parametrize("backend, arguments", [
@@ -104,6 +117,8 @@ def test_classes_take_options_by_name(items):
     ("faiss", {"metrics": "L2"}, ["faiss", "metrics", "metric"]),
     ("milvus", {"d": 64, "nprobs": 5}, ["nprobs", "nprobe"]),
     ("annoy", {"d": 64, "metric": "cosine"}, ["metric", "cosine", "angular, euclidean, dot"]),
+    ("faiss", {"metric": "cosine"}, ["L2, IP; for cosine, scale", "take IP", "annoy with metric=angular"]),
+    ("faiss", {"d": 64}, ["has no option \"d\"; the number of values"]),
     ("annoy", {"d": 0}, ["d", "1..1048576"]),
     ("annoy", {"d": -5}, ["d", "1..1048576"]),
     ("annoy", {"d": 2**40}, ["d", "1..1048576"]),
@@ -133,6 +148,47 @@ def test_bad_options(backend, options, words):
     assert isinstance(error.value, vrec.Error)
     assert all(word in str(error.value) for word in words), error.value
     assert "\n" not in str(error.value) and " " in str(error.value)
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"nlist": 3}, 'faiss has no option "nlist"'),
+    ({"filter": [1]}, 'faiss has no option "filter"'),
+    ({"serchk": [1]}, 'faiss has no option "serchk"'),
+    ({"efsearch": 3}, 'faiss has no option "efsearch"'),
+    ({"metrix": object()}, 'faiss has no option "metrix"; did you mean "metric"?')])
+def test_no_guess_is_better_than_a_wrong_one(options, message):
+    with pytest.raises(vrec.OptionError) as error:
+        vrec.builder_factory("faiss", **options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("options", [{"token": ["hush"]}, {"password": {"a": "hush"}}, {"tokn": "hush"},
+                                     {"pasword": ["hush"]}, {"token": "a\0hush"}, {"token": "", "user": "hush"}])
+def test_no_message_repeats_what_may_be_secret(options):
+    with pytest.raises(vrec.Error) as error:
+        vrec.builder_factory("milvus", **options)
+    assert "hush" not in str(error.value)
+
+
+def test_options_of_another_kind_are_dropped_where_one_is_built(items, users, indexer, tmp_path):
+    """As Torch-RecHub does, whose callers pass all of them at once."""
+    given = {"m": 32, "efSearch": 64, "nlists": 100, "nprobe": 5}
+    for each in (given, {"index_type": "Flat", **given}):
+        made = vrec.builder_factory("faiss", **each)
+        with pickle.loads(pickle.dumps(made)).from_embeddings(items) as flat:
+            assert_same(flat.query(users, 5), indexer.query(users, 5))
+            flat.save(tmp_path / "flat.index")
+    with made.from_index_file(tmp_path / "flat.index") as opened:
+        assert opened.info()["index_type"] == "Flat"
+
+
+def test_nothing_else_is_dropped():
+    """milvus refuses before it looks for a server."""
+    with pytest.raises(vrec.ArgumentError, match="efConstruction is for index_type=HNSW, but it is FLAT"):
+        vrec.builder_factory("milvus", efConstruction=100).from_embeddings(np.ones((3, 4), np.float32))
+    with pytest.raises(vrec.ArgumentError, match="efConstruction is for index_type=HNSW, but it is ivf_flat"):
+        vrec.builder_factory("milvus", index_type="ivf_flat", efConstruction=100, m=16).from_embeddings(
+            np.ones((3, 4), np.float32))
 
 
 @pytest.mark.parametrize("options", [

@@ -140,3 +140,22 @@ def test_default_threads(indexer, users):
                 vrec.set_default_threads(threads)
     finally:
         vrec.set_default_threads(-1)
+
+
+@pytest.mark.parametrize("overrides, message", [
+    ({"exlude": [[1]]},
+     'faiss has no option "exlude"; query itself takes threads, exclude, return_counts and progress'),
+    ({"filter": [1]}, 'faiss has no option "filter"; query itself takes threads, exclude, return_counts and progress'),
+    ({"metrik": "L2"}, 'faiss has no option "metrik"; query itself takes threads, exclude, return_counts and progress'),
+    ({"metric": "L2"}, "faiss: metric can't be set for one query; set it on the builder")])
+def test_what_a_query_does_not_take(indexer, users, overrides, message):
+    with pytest.raises(vrec.OptionError) as error:
+        indexer.query(users, 5, **overrides)
+    assert str(error.value) == message
+
+
+def test_a_guess_among_the_options_of_a_query(items, users):
+    with vrec.builder_factory("annoy").from_embeddings(items) as forest:
+        with pytest.raises(vrec.OptionError) as error:
+            forest.query(users, 5, serchk=100)
+    assert str(error.value) == 'annoy has no option "serchk"; did you mean "searchk"?'
