@@ -1,0 +1,27 @@
+"""What the tests of the command begin with.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import numpy as np
+import pytest
+
+pytest.register_assert_rewrite("command")
+from command import integers, succeed  # noqa: E402
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the files that the examples of the help name, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    np.save("items.npy", integers(300, 16, seed=1))
+    np.save("users.npy", integers(40, 16, seed=2))
+    np.save("seen_offsets.npy", np.arange(41) * 3)
+    np.save("seen_ids.npy", np.sort(np.random.default_rng(3).integers(0, 300, (40, 3))).ravel().astype(np.int32))
+    return tmp_path
+
+
+@pytest.fixture
+def index(folder):
+    succeed("build", "faiss", "items.npy", "-o", "items.index", "-q")
+    return folder / "items.index"
