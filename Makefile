@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 RELEASE = $(BUILD)/release
 
-.PHONY: all demo test bench bench-serving fuzz install clean
+.PHONY: all demo check test bench bench-serving fuzz install clean
 
 all:
 	@scripts/configure $(BUILD)
@@ -13,6 +13,10 @@ all:
 # The main job on real input: which packages should this Debian package depend on?
 demo: all
 	@$(RELEASE)/examples/recommend examples/debian $(BUILD)
+
+# What is worth waiting for at every change: rooms, format, the tests of seconds. Two minutes once all is built.
+check:
+	@scripts/test $(BUILD) short
 
 # Every test there is, in every build that matters; about 25 minutes on two cores.
 test:

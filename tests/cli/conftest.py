@@ -10,6 +10,10 @@ pytest.register_assert_rewrite("command")
 from command import integers, succeed  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes seconds; make check leaves it out")
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with the files that the examples of the help name, as the current one."""

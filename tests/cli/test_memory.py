@@ -16,6 +16,7 @@ def within(mebibytes, *args):
     return vrec(*args, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, limit))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer takes memory of its own")
 def test_memory_of_a_build(folder):
     """The items once, and little else."""
@@ -24,6 +25,7 @@ def test_memory_of_a_build(folder):
     assert within(256 + 64, *build).stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer takes memory of its own")
 def test_memory_of_a_query_does_not_grow_with_the_queries(folder):
     np.save("items.npy", integers(20, 4, seed=14))

@@ -56,6 +56,7 @@ def test_no_bar_for_quick_work(index):
     assert code == 0 and seen.startswith(b"x.index: faiss Flat L2") and seen.count(b"\r") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["a pipe", "--quiet", "results on the same screen"])
 def test_no_bar(long_work, how):
     if how == "a pipe":
