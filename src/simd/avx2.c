@@ -124,24 +124,8 @@ static inline __m128i i_fold(ivec v)
 
 #include "simd/x86.h"
 
-#include "simd/kernels.h"
+enum { CODE_MAX = 63, CODE_BIAS = 64, DIGIT_MAX = 63 };
+#define TABLE      vr_simd_avx2
+#define TABLE_NAME "avx2"
 
-const vr_simd vr_simd_avx2 = { .name = "avx2",
-                               .tile_rows = ROWS,
-                               .tile_queries = QUERIES,
-                               .dot_rows = dot_rows,
-                               .l2_rows = l2_rows,
-                               .dot_ids = dot_ids,
-                               .l2_ids = l2_ids,
-                               .mix = mix,
-                               .add_to_mean = add_to_mean,
-                               .pack = pack,
-                               .tile = tile,
-                               .code_one = code_one,
-                               .code_tile = code_tile,
-                               .code_ids = code_ids,
-                               .nibble_ids = nibble_ids,
-                               .code_queries = CODE_QUERIES,
-                               .code_max = 63,
-                               .code_bias = 64,
-                               .digit_max = 63 };
+#include "simd/kernels.h"

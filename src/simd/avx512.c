@@ -134,24 +134,8 @@ static inline __m128i i_fold(ivec v)
 
 #include "simd/x86.h"
 
-#include "simd/kernels.h"
+enum { CODE_MAX = 127, CODE_BIAS = 128, DIGIT_MAX = 127 };
+#define TABLE      vr_simd_avx512
+#define TABLE_NAME "avx512"
 
-const vr_simd vr_simd_avx512 = { .name = "avx512",
-                                 .tile_rows = ROWS,
-                                 .tile_queries = QUERIES,
-                                 .dot_rows = dot_rows,
-                                 .l2_rows = l2_rows,
-                                 .dot_ids = dot_ids,
-                                 .l2_ids = l2_ids,
-                                 .mix = mix,
-                                 .add_to_mean = add_to_mean,
-                                 .pack = pack,
-                                 .tile = tile,
-                                 .code_one = code_one,
-                                 .code_tile = code_tile,
-                                 .code_ids = code_ids,
-                                 .nibble_ids = nibble_ids,
-                                 .code_queries = CODE_QUERIES,
-                                 .code_max = 127,
-                                 .code_bias = 128,
-                                 .digit_max = 127 };
+#include "simd/kernels.h"

@@ -1,5 +1,5 @@
 /* The kernels, written once over a vector type. An instruction set's file defines the type and its few
- * operations, includes this, and puts what it gets into its table. The operations:
+ * operations, includes this, and gets its table from the end of it (simd/table.h). The operations:
  *
  *     LANES, QUERIES         values in a vec; queries of a tile, whose rows are 2 * LANES
  *     v_load, v_store        a vec from and to memory, at any alignment
@@ -322,3 +322,5 @@ static void nibble_ids(const vr_code_queries *query, const uint8_t *records, siz
         memcpy(out + i, four, here * sizeof *four);
     }
 }
+
+#include "simd/table.h"

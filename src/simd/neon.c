@@ -135,24 +135,8 @@ static inline ivec i_dot2(ivec sum, ivec a, ivec query_a, ivec b, ivec query_b)
     return dot(dot(sum, a, query_a), b, query_b);
 }
 
-#include "simd/kernels.h"
+enum { CODE_MAX = 127, CODE_BIAS = 0, DIGIT_MAX = 127 };
+#define TABLE      vr_simd_neon
+#define TABLE_NAME "neon"
 
-const vr_simd vr_simd_neon = { .name = "neon",
-                               .tile_rows = ROWS,
-                               .tile_queries = QUERIES,
-                               .dot_rows = dot_rows,
-                               .l2_rows = l2_rows,
-                               .dot_ids = dot_ids,
-                               .l2_ids = l2_ids,
-                               .mix = mix,
-                               .add_to_mean = add_to_mean,
-                               .pack = pack,
-                               .tile = tile,
-                               .code_one = code_one,
-                               .code_tile = code_tile,
-                               .code_ids = code_ids,
-                               .nibble_ids = nibble_ids,
-                               .code_queries = CODE_QUERIES,
-                               .code_max = 127,
-                               .code_bias = 0,
-                               .digit_max = 127 };
+#include "simd/kernels.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { ROWS = 8, QUERIES = 4 };
+enum { ROWS = 8, QUERIES = 4, CODE_QUERIES = QUERIES };
 
 static void dot_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
 {
@@ -159,22 +159,7 @@ static void nibble_ids(const vr_code_queries *query, const uint8_t *records, siz
     }
 }
 
-const vr_simd vr_simd_scalar = { .name = "scalar",
-                                 .tile_rows = ROWS,
-                                 .tile_queries = QUERIES,
-                                 .dot_rows = dot_rows,
-                                 .l2_rows = l2_rows,
-                                 .dot_ids = dot_ids,
-                                 .l2_ids = l2_ids,
-                                 .mix = mix,
-                                 .add_to_mean = add_to_mean,
-                                 .pack = pack,
-                                 .tile = tile,
-                                 .code_one = code_one,
-                                 .code_tile = code_tile,
-                                 .code_ids = code_ids,
-                                 .nibble_ids = nibble_ids,
-                                 .code_queries = QUERIES,
-                                 .code_max = 127,
-                                 .code_bias = 0,
-                                 .digit_max = 127 };
+enum { CODE_MAX = 127, CODE_BIAS = 0, DIGIT_MAX = 127 };
+#define TABLE      vr_simd_scalar
+#define TABLE_NAME "scalar"
+#include "simd/table.h"
