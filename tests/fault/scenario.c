@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scenario.h"
 
-#include "../unit/faiss_sample.h"
-#include "../unit/folder.h"
+#include "support/faiss_sample.h"
+#include "support/folder.h"
 
 enum { MANY = 20000, WIDE = 64, FEW = 30, ASKED = 30, TOP_K = 5, FILE_MAX = 8192 };
 

@@ -3,7 +3,7 @@
 #include "faults.h"
 #include "scenario.h"
 
-#include "../unit/folder.h"
+#include "support/folder.h"
 
 #include <errno.h>
 

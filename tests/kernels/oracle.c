@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oracle.h"
 
+#include "support/random.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -94,18 +96,9 @@ static const kind kinds[] = {
     { "NaN", -4, 0, AS_DRAWN, 100, 1, { NAN } },
 };
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 static float draw(const kind *k, uint64_t *state)
 {
-    uint64_t r = next(state);
+    uint64_t r = next_random(state);
     if (k->special_in > 0 && r % k->special_in == 0)
         return k->specials[(r >> 32) % k->special_count];
     float mantissa = 1.0f + (float)(r >> 41) * 0x1p-23f;

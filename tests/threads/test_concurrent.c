@@ -1,7 +1,7 @@
 /* One indexer, many threads, and children: everybody gets the answers of a single thread, also while the
  * indexer makes its codes. For ThreadSanitizer, and plainly. SPDX-License-Identifier: Apache-2.0 */
 #define _DEFAULT_SOURCE /* fork */
-#include "../unit/folder.h"
+#include "support/folder.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

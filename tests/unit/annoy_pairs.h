@@ -3,7 +3,7 @@
 #ifndef VR_TESTS_UNIT_ANNOY_PAIRS_H
 #define VR_TESTS_UNIT_ANNOY_PAIRS_H
 
-#include "annoy_sample.h"
+#include "support/annoy_sample.h"
 
 #include "annoy/codes.h"
 
@@ -131,7 +131,7 @@ static inline void warm(vrec_indexer *indexer)
     int64_t id;
     float distance;
     for (size_t i = 0; i < 100 && !codes_of(indexer); i++)
-        ask(indexer, queries, 1, 1, INT32_MAX, 1, &id, &distance, NULL);
+        ask_forest(indexer, queries, 1, 1, INT32_MAX, 1, &id, &distance, NULL);
     assert_non_null(codes_of(indexer));
 }
 
@@ -162,12 +162,12 @@ static inline void assert_same_answers(vrec_indexer *without, vrec_indexer *with
     for (size_t i = 0; i < sizeof top_ks / sizeof top_ks[0]; i++)
         for (int searchk = 100; searchk < 3 * ROWS; searchk *= 4) {
             size_t k = top_ks[i];
-            ask(without, queries, QUERIES, k, searchk, 1, a.ids, a.distances, a.counts);
-            ask(with, queries, QUERIES, k, searchk, threads, b.ids, b.distances, b.counts);
+            ask_forest(without, queries, QUERIES, k, searchk, 1, a.ids, a.distances, a.counts);
+            ask_forest(with, queries, QUERIES, k, searchk, threads, b.ids, b.distances, b.counts);
             assert_same(&a, &b, k, what);
             for (size_t q = 0; q < QUERIES; q++)
-                ask(with, queries + q * dim, 1, k, searchk, 1, b.ids + q * k, b.distances + q * k,
-                    b.counts + q);
+                ask_forest(with, queries + q * dim, 1, k, searchk, 1, b.ids + q * k, b.distances + q * k,
+                           b.counts + q);
             assert_same(&a, &b, k, what);
         }
 }

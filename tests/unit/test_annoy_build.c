@@ -1,7 +1,7 @@
 /* Building forests: Annoy's bytes, the same forest at any number of threads, and data that is hard to
  * divide. SPDX-License-Identifier: Apache-2.0 */
-#include "annoy_sample.h"
-#include "sha256.h"
+#include "support/annoy_sample.h"
+#include "support/sha256.h"
 
 #include "annoy/random.h"
 

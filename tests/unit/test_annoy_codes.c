@@ -70,7 +70,7 @@ static void check_floors(vrec_indexer *indexer, const float *query, size_t *drop
     uint32_t rows[ROWS];
     float norm;
     size_t count;
-    ask(indexer, query, 1, ROWS, INT32_MAX, 1, ids, distances, &count);
+    ask_forest(indexer, query, 1, ROWS, INT32_MAX, 1, ids, distances, &count);
     codes->simd->dot_rows(query, query, 1, forest->layout.dim, &norm);
     assert_true(vr_annoy_encode(forest, codes, query, norm, digits, &coded));
     for (size_t i = 0; i < count; i++)
@@ -140,12 +140,12 @@ static void codes_are_made_when_they_pay(void **state)
     float distances[TOP_K_MAX];
     draw_values(0, 0, 48);
     vrec_indexer *indexer = build_forest("n_trees=3", items, ROWS, 48);
-    ask(indexer, queries, 1, 10, ROWS, 1, ids, distances, NULL);
+    ask_forest(indexer, queries, 1, 10, ROWS, 1, ids, distances, NULL);
     assert_null(codes_of(indexer));
     for (size_t i = 0; i < 10; i++) /* few of whose candidates could be dropped */
-        ask(indexer, queries, 1, TOP_K_MAX, ROWS, 1, ids, distances, NULL);
+        ask_forest(indexer, queries, 1, TOP_K_MAX, ROWS, 1, ids, distances, NULL);
     assert_null(codes_of(indexer));
-    ask(indexer, queries, 1, 10, ROWS, 1, ids, distances, NULL);
+    ask_forest(indexer, queries, 1, 10, ROWS, 1, ids, distances, NULL);
     assert_non_null(codes_of(indexer));
     vrec_indexer_free(indexer);
 
@@ -154,7 +154,7 @@ static void codes_are_made_when_they_pay(void **state)
         wide[i] = draw_real();
     indexer = build_forest("n_trees=3", wide, 20, VR_CODES_DIM_MAX + 1); /* too wide */
     for (size_t i = 0; i < 20; i++) {
-        ask(indexer, wide + i * (VR_CODES_DIM_MAX + 1), 1, 1, 1000, 1, ids, distances, NULL);
+        ask_forest(indexer, wide + i * (VR_CODES_DIM_MAX + 1), 1, 1, 1000, 1, ids, distances, NULL);
         assert_int_equal(ids[0], i);
     }
     assert_null(codes_of(indexer));
@@ -173,7 +173,7 @@ static void exclusions(void **state)
         vrec_error err;
         vrec_indexer *indexer = build_forest(kinds[kind].options, items, ROWS, 48);
         warm(indexer);
-        ask(indexer, queries, 1, ROWS, INT32_MAX, 1, all, distances, NULL);
+        ask_forest(indexer, queries, 1, ROWS, INT32_MAX, 1, all, distances, NULL);
         bool seen[ROWS] = { false };
         for (size_t i = 0; i < SEEN; i++)
             seen[all[i]] = true;

@@ -1,6 +1,6 @@
 /* Annoy's files, in and out: nothing in them is believed without a check.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy_sample.h"
+#include "support/annoy_sample.h"
 
 #include "annoy/annoy.h"
 #include "base/memory.h"
@@ -153,7 +153,7 @@ static void files_with_holes(void **state)
     assert_int_equal(open_forest("d=10", "holes.annoy", &indexer, &err), VREC_OK);
     assert_int_equal(vrec_rows(indexer), 9);
     assert_string_equal(fact(indexer, "n_trees"), "3");
-    ask(indexer, query, 1, 3, -1, 1, ids, distances, NULL);
+    ask_forest(indexer, query, 1, 3, -1, 1, ids, distances, NULL);
     assert_true(ids[0] == 8 && ids[1] == 5 && ids[2] == -1 && distances[0] == 0.0f && distances[1] == 2.0f);
     vrec_indexer_free(indexer);
     if (verify_forest_file("d=10", "holes.annoy", &err) != VREC_OK)
@@ -170,7 +170,7 @@ static void files_with_holes(void **state)
     write_file("holes.annoy", bytes, 10 * layout.size);
     assert_int_equal(open_forest("d=3", "holes.annoy", &indexer, &err), VREC_OK);
     assert_string_equal(fact(indexer, "n_trees"), "3");
-    ask(indexer, query, 1, 3, -1, 1, ids, distances, NULL);
+    ask_forest(indexer, query, 1, 3, -1, 1, ids, distances, NULL);
     assert_true(ids[0] == 5 && ids[1] == -1);
     vrec_indexer_free(indexer);
     if (verify_forest_file("d=3", "holes.annoy", &err) != VREC_OK)

@@ -1,6 +1,6 @@
 /* Answers from a forest: those of Annoy's algorithm, written down here as plainly as it goes.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy_sample.h"
+#include "support/annoy_sample.h"
 
 #include "annoy/annoy.h"
 #include "base/memory.h"
@@ -179,15 +179,16 @@ static void assert_annoys_answers(const char *options, vr_annoy_layout layout, c
     float *queries = sample_items(ROWS + QUERIES, DIM);
     float *last = queries + ROWS * DIM;
     for (size_t s = 0; s < sizeof searchks / sizeof searchks[0]; s++) {
-        ask(indexer, last, QUERIES, TOP_K, searchks[s], 1, ids, distances, counts);
+        ask_forest(indexer, last, QUERIES, TOP_K, searchks[s], 1, ids, distances, counts);
         for (size_t q = 0; q < QUERIES; q++) {
             oracle_walk(&o, last + q * DIM, searchk_of(indexer, searchks[s]));
             assert_answer(&o, last + q * DIM, ids + q * TOP_K, distances + q * TOP_K, counts[q]);
         }
-        ask(indexer, last, QUERIES, TOP_K, searchks[s], 3, again, distances, counts);
+        ask_forest(indexer, last, QUERIES, TOP_K, searchks[s], 3, again, distances, counts);
         assert_memory_equal(ids, again, sizeof ids);
         for (size_t q = 0; q < QUERIES; q++)
-            ask(indexer, last + q * DIM, 1, TOP_K, searchks[s], 1, again + q * TOP_K, distances, counts);
+            ask_forest(indexer, last + q * DIM, 1, TOP_K, searchks[s], 1, again + q * TOP_K, distances,
+                       counts);
         assert_memory_equal(ids, again, sizeof ids);
     }
     free(queries);
@@ -252,12 +253,12 @@ static void items_in_order(void **state)
     int64_t ids[4];
     float distances[4];
     vrec_indexer *indexer = build_forest("n_trees=10", axes, 3, 3);
-    ask(indexer, query, 1, 4, -1, 1, ids, distances, NULL);
+    ask_forest(indexer, query, 1, 4, -1, 1, ids, distances, NULL);
     assert_memory_equal(ids, angular, sizeof ids);
     assert_true(distances[3] == INFINITY);
     vrec_indexer_free(indexer);
     indexer = build_forest("n_trees=10,metric=dot", axes, 3, 3);
-    ask(indexer, query, 1, 4, -1, 1, ids, distances, NULL);
+    ask_forest(indexer, query, 1, 4, -1, 1, ids, distances, NULL);
     assert_memory_equal(ids, dot, sizeof ids);
     assert_true(distances[0] == 3.0f && distances[2] == 1.0f && distances[3] == -INFINITY);
     vrec_indexer_free(indexer);
@@ -270,10 +271,10 @@ static void zero_vectors(void **state)
     int64_t ids[2];
     float distances[2];
     vrec_indexer *indexer = build_forest("", items, 2, 2);
-    ask(indexer, query, 1, 2, -1, 1, ids, distances, NULL);
+    ask_forest(indexer, query, 1, 2, -1, 1, ids, distances, NULL);
     assert_true(ids[0] == 0 && ids[1] == 1);
     assert_true(distances[0] == sqrtf(2.0f) && distances[1] == sqrtf(2.0f));
-    ask(indexer, items, 1, 2, -1, 1, ids, distances, NULL);
+    ask_forest(indexer, items, 1, 2, -1, 1, ids, distances, NULL);
     assert_true(distances[0] == 0.0f && distances[1] == sqrtf(2.0f));
     vrec_indexer_free(indexer);
 }
@@ -291,7 +292,7 @@ static void a_single_item(void **state)
         snprintf(options, sizeof options, "n_trees=4,metric=%s", metrics[i]);
         vrec_indexer *indexer = build_forest(options, item, 1, 2);
         assert_int_equal(vrec_rows(indexer), 1);
-        ask(indexer, item, 1, 5, -1, 1, ids, distances, &count);
+        ask_forest(indexer, item, 1, 5, -1, 1, ids, distances, &count);
         assert_true(count == 1 && ids[0] == 0 && ids[1] == -1);
         assert_true(distances[0] == (i == 2 ? 25.0f : 0.0f));
         vrec_indexer_free(indexer);
@@ -305,7 +306,7 @@ static void bad_queries_get_padding(void **state)
     int64_t ids[8];
     size_t counts[4];
     vrec_indexer *indexer = build_forest("metric=dot", items, 2, 2);
-    ask(indexer, queries, 4, 2, -1, 1, ids, distances, counts);
+    ask_forest(indexer, queries, 4, 2, -1, 1, ids, distances, counts);
     assert_true(counts[0] == 2 && counts[1] == 0 && counts[2] == 0 && counts[3] == 2);
     assert_true(ids[2] == -1 && distances[3] == -INFINITY && ids[5] == -1);
     vrec_indexer_free(indexer);
@@ -332,7 +333,7 @@ static void nonfinite_items_of_a_file_are_no_answers(void **state)
         write_file("odd.annoy", file.bytes, file.size);
         if (open_forest(kinds[i].options, "odd.annoy", &indexer, &err) != VREC_OK)
             fail_msg("%s", err.message);
-        ask(indexer, query, 1, 200, 100000, 1, ids, distances, &count);
+        ask_forest(indexer, query, 1, 200, 100000, 1, ids, distances, &count);
         assert_int_equal(count, finite);
         for (size_t n = 0; n < count; n++)
             assert_true(ids[n] % 4 == 3 && isfinite(distances[n]));
@@ -349,7 +350,7 @@ static void excluded_items(void **state)
     vrec_error err;
     vrec_indexer *indexer = build_forest("searchk=100000", items, ROWS, DIM);
     vrec_matrix queries = vrec_matrix_f32(items, 2, DIM);
-    ask(indexer, items, 2, TOP_K, 100000, 1, all, distances, NULL);
+    ask_forest(indexer, items, 2, TOP_K, 100000, 1, all, distances, NULL);
     memcpy(excluded, all, sizeof excluded);
     for (size_t i = 1; i < TOP_K / 2; i++)
         for (size_t j = i; j > 0 && excluded[j] < excluded[j - 1]; j--) {

@@ -1,7 +1,7 @@
 /* The public interface: what every call refuses, what it says then, and what it leaves.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "failed.h"
-#include "faiss_sample.h"
+#include "support/failed.h"
+#include "support/faiss_sample.h"
 
 #include <stdio.h>
 

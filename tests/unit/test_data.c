@@ -1,7 +1,7 @@
 /* Files of vectors, in and out: every format whole, wrong, cut and flipped.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "data_files.h"
-#include "folder.h"
+#include "support/data_files.h"
+#include "support/folder.h"
 
 #include <errno.h>
 

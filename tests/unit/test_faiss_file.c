@@ -1,8 +1,8 @@
 /* FAISS files, in and out: byte for byte what FAISS writes, and no byte believed without a check.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "failed.h"
-#include "faiss_sample.h"
-#include "folder.h"
+#include "support/failed.h"
+#include "support/faiss_sample.h"
+#include "support/folder.h"
 
 #include "base/bytes.h"
 

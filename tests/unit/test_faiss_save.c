@@ -1,9 +1,9 @@
 /* Saving leaves the old file or the new one, and stopping anything leaves nothing.
  * SPDX-License-Identifier: Apache-2.0 */
 #define _DEFAULT_SOURCE /* symlink, lstat */
-#include "failed.h"
-#include "faiss_sample.h"
-#include "folder.h"
+#include "support/failed.h"
+#include "support/faiss_sample.h"
+#include "support/folder.h"
 
 #include <sys/stat.h>
 

@@ -1,7 +1,7 @@
 /* Files read, mapped, and written so that the old file or the new one is there.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "failed.h"
-#include "folder.h"
+#include "support/failed.h"
+#include "support/folder.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* Exact search: every shape, batch size, thread count and form of queries gives the items that a plain
  * scan finds, in its order, with its bits. SPDX-License-Identifier: Apache-2.0 */
-#include "flat_oracle.h"
+#include "support/flat_oracle.h"
 
 static const vr_metric metrics[] = { VR_METRIC_L2, VR_METRIC_IP };
 

@@ -1,6 +1,6 @@
 /* Exact search where float32 is at its limits: the filter of batched search must not drop one pair that
  * the row kernel would have put among the nearest. SPDX-License-Identifier: Apache-2.0 */
-#include "flat_oracle.h"
+#include "support/flat_oracle.h"
 
 #include <float.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The graph's layout. SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/hnsw/graph.h"
 
-#include "failed.h"
+#include "support/failed.h"
 
 static void levels_are_as_many_as_in_faiss(void **state)
 {

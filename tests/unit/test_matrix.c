@@ -1,6 +1,6 @@
 /* A caller's matrix: what is refused, and what is read of any type through any strides.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "failed.h"
+#include "support/failed.h"
 
 #include "core/matrix.h"
 

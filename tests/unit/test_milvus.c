@@ -5,7 +5,7 @@
 #include "milvus/request.h"
 #include "milvus/target.h"
 
-#include "failed.h"
+#include "support/failed.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The headers of .npy files, right and wrong. SPDX-License-Identifier: Apache-2.0 */
-#include "data_files.h"
+#include "support/data_files.h"
 
 #include "base/bytes.h"
 

@@ -1,6 +1,6 @@
 /* Option strings against a table: what they set, and what each mistake is told.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "failed.h"
+#include "support/failed.h"
 
 #include "core/options.h"
 

@@ -1,7 +1,7 @@
 /* Calls of vrec_query() that are refused leave only unused slots; odd calls that are not, are answered.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "failed.h"
-#include "faiss_sample.h"
+#include "support/failed.h"
+#include "support/faiss_sample.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,8 @@
 /* The k smallest keys, against a full sort. SPDX-License-Identifier: Apache-2.0 */
 #include "core/topk.h"
 
+#include "support/random.h"
+
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -53,14 +55,6 @@ static void both_zeros_are_one_value(void **state)
 
 /* ---- Orders of arrival ---- */
 
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 static int compare_keys(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -70,7 +64,7 @@ static int compare_keys(const void *a, const void *b)
 /* The distance of row i of n, in the order called what. */
 static float distance(size_t what, size_t i, size_t n, uint64_t *state)
 {
-    uint64_t random = next(state);
+    uint64_t random = next_random(state);
     size_t half = n / 2, bits = 0;
     switch (what) {
     case 0: return (float)(random >> 40) * 0x1p-20f - 8.0f; /* random, both signs */

@@ -1,5 +1,5 @@
 /* Lists of words, and which word was probably meant. SPDX-License-Identifier: Apache-2.0 */
-#include "failed.h"
+#include "support/failed.h"
 
 #include "core/words.h"
 

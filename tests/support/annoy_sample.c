@@ -1,14 +1,7 @@
-/* Items, forests and their files for the tests of annoy. SPDX-License-Identifier: Apache-2.0 */
-#ifndef VR_TESTS_UNIT_ANNOY_SAMPLE_H
-#define VR_TESTS_UNIT_ANNOY_SAMPLE_H
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/annoy_sample.h"
 
-#include "failed.h"
-#include "folder.h"
-
-#include "vrec/vrec.h"
-
-/* The values that the golden files are made of: exact in float32, between -1 and 1. */
-static inline float *sample_items(size_t rows, size_t dim)
+float *sample_items(size_t rows, size_t dim)
 {
     uint32_t state = 12345;
     float *items = malloc(rows * dim * sizeof *items);
@@ -20,7 +13,7 @@ static inline float *sample_items(size_t rows, size_t dim)
     return items;
 }
 
-static inline vrec_builder *annoy_builder(const char *options)
+vrec_builder *annoy_builder(const char *options)
 {
     vrec_error err;
     vrec_builder *builder;
@@ -29,7 +22,7 @@ static inline vrec_builder *annoy_builder(const char *options)
     return builder;
 }
 
-static inline vrec_indexer *build_forest(const char *options, const float *items, size_t rows, size_t dim)
+vrec_indexer *build_forest(const char *options, const float *items, size_t rows, size_t dim)
 {
     vrec_error err;
     vrec_indexer *indexer;
@@ -41,8 +34,7 @@ static inline vrec_indexer *build_forest(const char *options, const float *items
     return indexer;
 }
 
-static inline vrec_status open_forest(const char *options, const char *path, vrec_indexer **out,
-                                      vrec_error *err)
+vrec_status open_forest(const char *options, const char *path, vrec_indexer **out, vrec_error *err)
 {
     vrec_builder *builder = annoy_builder(options);
     vrec_status status = vrec_from_index_file(builder, path, NULL, out, err);
@@ -51,7 +43,7 @@ static inline vrec_status open_forest(const char *options, const char *path, vre
     return status;
 }
 
-static inline vrec_status verify_forest_file(const char *options, const char *path, vrec_error *err)
+vrec_status verify_forest_file(const char *options, const char *path, vrec_error *err)
 {
     vrec_builder *builder = annoy_builder(options);
     vrec_status status = vrec_verify(builder, path, NULL, err);
@@ -59,13 +51,7 @@ static inline vrec_status verify_forest_file(const char *options, const char *pa
     return status;
 }
 
-typedef struct forest_file {
-    uint8_t *bytes;
-    size_t size;
-} forest_file;
-
-/* A saved forest's bytes; to be freed. */
-static inline forest_file forest_bytes(const vrec_indexer *indexer)
+forest_file forest_bytes(const vrec_indexer *indexer)
 {
     vr_map map;
     vrec_error err;
@@ -79,7 +65,7 @@ static inline forest_file forest_bytes(const vrec_indexer *indexer)
     return file;
 }
 
-static inline forest_file build_file(const char *options, size_t rows, size_t dim)
+forest_file build_file(const char *options, size_t rows, size_t dim)
 {
     float *items = sample_items(rows, dim);
     vrec_indexer *indexer = build_forest(options, items, rows, dim);
@@ -89,9 +75,8 @@ static inline forest_file build_file(const char *options, size_t rows, size_t di
     return file;
 }
 
-/* Queries with searchk; fails the test if it fails. */
-static inline void ask(const vrec_indexer *indexer, const float *queries, size_t count, size_t top_k,
-                       int searchk, int threads, int64_t *ids, float *distances, size_t *counts)
+void ask_forest(const vrec_indexer *indexer, const float *queries, size_t count, size_t top_k, int searchk,
+                int threads, int64_t *ids, float *distances, size_t *counts)
 {
     vrec_error err;
     char overrides[32];
@@ -103,5 +88,3 @@ static inline void ask(const vrec_indexer *indexer, const float *queries, size_t
     if (vrec_query(indexer, &matrix, top_k, &options, ids, distances, counts, &err) != VREC_OK)
         fail_msg("%s", err.message);
 }
-
-#endif

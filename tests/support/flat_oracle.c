@@ -1,66 +1,35 @@
-/* What an exact search must answer, found the simplest way: the distance to every item, one at a time,
- * and a sort. SPDX-License-Identifier: Apache-2.0 */
-#ifndef VR_TESTS_UNIT_FLAT_ORACLE_H
-#define VR_TESTS_UNIT_FLAT_ORACLE_H
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/flat_oracle.h"
 
-#include "base/memory.h"
-#include "core/matrix.h"
-#include "faiss/flat/flat.h"
-#include "simd/simd.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-typedef struct problem {
-    vr_metric metric;
-    size_t rows, dim, queries, top_k;
-    const float *items, *vectors;
-    const int64_t *exclude_offsets, *exclude_ids;
-} problem;
-
-typedef struct answers {
-    int64_t *ids;
-    float *distances;
-    size_t *counts;
-} answers;
+#include "support/random.h"
 
 /* ---- Values ---- */
 
-/* splitmix64 (Steele, Lea, Flood 2014): every run draws the same. */
 static uint64_t random_state = 1;
 
-static inline uint64_t draw(void)
+uint64_t draw(void)
 {
-    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return next_random(&random_state);
 }
 
-static inline size_t draw_below(size_t limit)
+size_t draw_below(size_t limit)
 {
     return (size_t)(draw() % limit);
 }
 
-/* In [-1, 1). */
-static inline float draw_real(void)
+float draw_real(void)
 {
     return (float)(draw() >> 40) * 0x1p-23f - 1.0f;
 }
 
-static inline float *new_floats(size_t count)
+float *new_floats(size_t count)
 {
     float *values = malloc((count > 0 ? count : 1) * sizeof *values);
     assert_non_null(values);
     return values;
 }
 
-static inline float *new_reals(size_t count, float scale)
+float *new_reals(size_t count, float scale)
 {
     float *values = new_floats(count);
     for (size_t i = 0; i < count; i++)
@@ -68,8 +37,7 @@ static inline float *new_reals(size_t count, float scale)
     return values;
 }
 
-/* From -3 to 3, some zeros negative: sums are exact in any order, and ties abound. */
-static inline float *new_integers(size_t count)
+float *new_integers(size_t count)
 {
     float *values = new_floats(count);
     for (size_t i = 0; i < count; i++)
@@ -79,10 +47,7 @@ static inline float *new_integers(size_t count)
 
 /* ---- Distances ---- */
 
-typedef float (*distance_function)(vr_metric metric, const float *a, const float *b, size_t dim);
-
-/* What the library promises to report. */
-static inline float by_row_kernel(vr_metric metric, const float *a, const float *b, size_t dim)
+float by_row_kernel(vr_metric metric, const float *a, const float *b, size_t dim)
 {
     float distance;
     const vr_simd *simd = vr_simd_get();
@@ -90,8 +55,7 @@ static inline float by_row_kernel(vr_metric metric, const float *a, const float 
     return distance;
 }
 
-/* The truth, if the values are integers. */
-static inline float in_double(vr_metric metric, const float *a, const float *b, size_t dim)
+float in_double(vr_metric metric, const float *a, const float *b, size_t dim)
 {
     double sum = 0;
     for (size_t j = 0; j < dim; j++) {
@@ -103,7 +67,7 @@ static inline float in_double(vr_metric metric, const float *a, const float *b, 
 
 /* ---- Answers ---- */
 
-static inline answers new_answers(const problem *p)
+static answers new_answers(const problem *p)
 {
     size_t slots = p->queries * p->top_k;
     answers a = { .ids = malloc(slots * sizeof *a.ids),
@@ -113,7 +77,7 @@ static inline answers new_answers(const problem *p)
     return a;
 }
 
-static inline void free_answers(answers *a)
+void free_answers(answers *a)
 {
     free(a->ids);
     free(a->distances);
@@ -125,7 +89,7 @@ typedef struct found {
     int64_t id;
 } found;
 
-static inline int compare_found(const void *left, const void *right)
+static int compare_found(const void *left, const void *right)
 {
     const found *a = left, *b = right;
     if (a->smaller != b->smaller)
@@ -133,7 +97,7 @@ static inline int compare_found(const void *left, const void *right)
     return a->id < b->id ? -1 : 1;
 }
 
-static inline bool is_excluded(const problem *p, size_t query, size_t item)
+static bool is_excluded(const problem *p, size_t query, size_t item)
 {
     for (int64_t i = p->exclude_offsets ? p->exclude_offsets[query] : 0;
          p->exclude_offsets && i < p->exclude_offsets[query + 1]; i++)
@@ -142,8 +106,7 @@ static inline bool is_excluded(const problem *p, size_t query, size_t item)
     return false;
 }
 
-static inline void expect_row(const problem *p, distance_function distance, size_t query, found *all,
-                              answers *out)
+static void expect_row(const problem *p, distance_function distance, size_t query, found *all, answers *out)
 {
     const float *vector = p->vectors + query * p->dim;
     bool usable = vr_find_nonfinite(vector, p->dim) == p->dim;
@@ -163,7 +126,7 @@ static inline void expect_row(const problem *p, distance_function distance, size
     }
 }
 
-static inline answers expect_answers(const problem *p, distance_function distance)
+answers expect_answers(const problem *p, distance_function distance)
 {
     answers a = new_answers(p);
     found *all = malloc((p->rows + 1) * sizeof *all);
@@ -174,8 +137,7 @@ static inline answers expect_answers(const problem *p, distance_function distanc
     return a;
 }
 
-/* An index over the items as they are, also those that only a file could bring. */
-static inline vrec_indexer *new_indexer(const problem *p, bool wants_codes)
+vrec_indexer *new_indexer(const problem *p, bool wants_codes)
 {
     vr_flat *flat;
     assert_int_equal(vr_flat_create(p->metric, p->rows, p->dim, &flat, NULL), VREC_OK);
@@ -184,9 +146,8 @@ static inline vrec_indexer *new_indexer(const problem *p, bool wants_codes)
     return &flat->base;
 }
 
-/* Asks for all queries, batch of them at a time. matrix: the problem's, in any form. */
-static inline answers ask(const vrec_indexer *indexer, const problem *p, const vrec_matrix *matrix,
-                          size_t batch, int32_t threads)
+answers ask(const vrec_indexer *indexer, const problem *p, const vrec_matrix *matrix, size_t batch,
+            int32_t threads)
 {
     answers a = new_answers(p);
     for (size_t first = 0; first < p->queries; first += batch) {
@@ -214,8 +175,7 @@ static inline answers ask(const vrec_indexer *indexer, const problem *p, const v
     return a;
 }
 
-static inline void assert_same_answers(const problem *p, const answers *expected, const answers *got,
-                                       const char *what)
+void assert_same_answers(const problem *p, const answers *expected, const answers *got, const char *what)
 {
     for (size_t at = 0; at < p->queries * p->top_k; at++)
         if (expected->ids[at] != got->ids[at] ||
@@ -229,9 +189,8 @@ static inline void assert_same_answers(const problem *p, const answers *expected
     assert_memory_equal(expected->counts, got->counts, p->queries * sizeof *got->counts);
 }
 
-/* Asks once and compares. */
-static inline void assert_answers(const vrec_indexer *indexer, const problem *p, const answers *expected,
-                                  size_t batch, int32_t threads, const char *what)
+void assert_answers(const vrec_indexer *indexer, const problem *p, const answers *expected, size_t batch,
+                    int32_t threads, const char *what)
 {
     vrec_matrix matrix = vrec_matrix_f32(p->vectors, p->queries, p->dim);
     answers got = ask(indexer, p, &matrix, batch, threads);
@@ -240,8 +199,7 @@ static inline void assert_answers(const vrec_indexer *indexer, const problem *p,
 }
 
 /* Asks until the index has its codes, and compares all the while. */
-static inline void warm_up(vrec_indexer *indexer, const problem *p, const answers *expected,
-                           const char *what)
+static void warm_up(vrec_indexer *indexer, const problem *p, const answers *expected, const char *what)
 {
     vr_flat *flat = (vr_flat *)indexer;
     for (size_t i = 0; i < 1000 && !atomic_load(&flat->codes.made); i++)
@@ -249,9 +207,7 @@ static inline void warm_up(vrec_indexer *indexer, const problem *p, const answer
     assert_true(p->dim > VR_CODES_DIM_MAX || atomic_load(&flat->codes.made) != NULL);
 }
 
-/* Asks in one batch and one by one, an index without codes and one with, and compares with the distances
- * given. */
-static inline void assert_solved(const problem *p, distance_function distance, const char *what)
+void assert_solved(const problem *p, distance_function distance, const char *what)
 {
     answers expected = expect_answers(p, distance);
     for (size_t codes = 0; codes < 2; codes++) {
@@ -264,5 +220,3 @@ static inline void assert_solved(const problem *p, distance_function distance, c
     }
     free_answers(&expected);
 }
-
-#endif

@@ -1,17 +1,12 @@
-/* SHA-256 (FIPS 180-4), for golden files. SPDX-License-Identifier: Apache-2.0 */
-#ifndef VR_TESTS_UNIT_SHA256_H
-#define VR_TESTS_UNIT_SHA256_H
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/sha256.h"
 
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-static inline uint32_t sha256_turn(uint32_t x, unsigned by)
+static uint32_t sha256_turn(uint32_t x, unsigned by)
 {
     return x >> by | x << (32 - by);
 }
 
-static inline void sha256_block(uint32_t state[8], const uint8_t *block)
+static void sha256_block(uint32_t state[8], const uint8_t *block)
 {
     static const uint32_t k[64] = {
         0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -47,8 +42,7 @@ static inline void sha256_block(uint32_t state[8], const uint8_t *block)
         state[i] += s[i];
 }
 
-/* The hash as 64 hexadecimal digits. */
-static inline void sha256(const uint8_t *bytes, size_t size, char out[65])
+void sha256(const uint8_t *bytes, size_t size, char out[65])
 {
     uint32_t state[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                           0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
@@ -65,5 +59,3 @@ static inline void sha256(const uint8_t *bytes, size_t size, char out[65])
     for (size_t i = 0; i < 8; i++)
         snprintf(out + 8 * i, 9, "%08x", state[i]);
 }
-
-#endif
