@@ -96,7 +96,7 @@ static const kind kinds[] = {
     { "NaN", -4, 0, AS_DRAWN, 100, 1, { NAN } },
 };
 
-static float draw(const kind *k, uint64_t *state)
+static float draw_value(const kind *k, uint64_t *state)
 {
     uint64_t r = next_random(state);
     if (k->special_in > 0 && r % k->special_in == 0)
@@ -135,11 +135,11 @@ bool sample_draw(sample *s, size_t dim, size_t which)
     s->kind = k->name;
     s->dim = dim;
     for (size_t i = 0; i < VR_TILE_QUERIES_MAX * dim; i++)
-        s->queries[i] = draw(k, &state);
+        s->queries[i] = draw_value(k, &state);
     for (size_t i = 0; i < SAMPLE_ROWS * dim; i++)
-        s->rows[i] = draw(k, &state);
+        s->rows[i] = draw_value(k, &state);
     for (size_t i = 0; i < VR_TILE_ROWS_MAX; i++)
-        s->bias[i] = draw(k, &state);
+        s->bias[i] = draw_value(k, &state);
     arrange(s, k);
     for (size_t i = 0; i < SAMPLE_ROWS; i++) {
         const float *row = s->rows + i * dim;

@@ -1,26 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/flat_oracle.h"
 
-#include "support/random.h"
-
 /* ---- Values ---- */
-
-static uint64_t random_state = 1;
-
-uint64_t draw(void)
-{
-    return next_random(&random_state);
-}
-
-size_t draw_below(size_t limit)
-{
-    return (size_t)(draw() % limit);
-}
-
-float draw_real(void)
-{
-    return (float)(draw() >> 40) * 0x1p-23f - 1.0f;
-}
 
 float *new_floats(size_t count)
 {

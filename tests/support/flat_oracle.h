@@ -7,6 +7,7 @@
 #include "core/matrix.h"
 #include "faiss/flat/flat.h"
 #include "simd/simd.h"
+#include "support/random.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -30,14 +31,6 @@ typedef struct answers {
 } answers;
 
 /* ---- Values ---- */
-
-/* Every run draws the same. */
-uint64_t draw(void);
-
-size_t draw_below(size_t limit);
-
-/* In [-1, 1). */
-float draw_real(void);
 
 float *new_floats(size_t count);
 

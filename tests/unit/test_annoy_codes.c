@@ -1,6 +1,6 @@
 /* A forest gives the same answers, bit for bit, with codes and without, whatever the items.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy_pairs.h"
+#include "support/annoy_pairs.h"
 
 #include "core/topk.h"
 
@@ -44,12 +44,12 @@ static void where_denormals_are_flushed(void **state)
     (void)state;
 #if defined(__SSE__)
     unsigned mode = _mm_getcsr();
-    threads = 1;
+    coded_threads = 1;
     _mm_setcsr(mode | 0x8040); /* as results and as operands */
     for (size_t i = 0; i < VALUES; i++)
         compare_values(i, i, dims[i % DIMS]);
     _mm_setcsr(mode);
-    threads = 3;
+    coded_threads = 3;
 #else
     skip();
 #endif

@@ -1,6 +1,6 @@
 /* A file that is odd gives the same answers, bit for bit, with codes and without.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy_pairs.h"
+#include "support/annoy_pairs.h"
 
 #include <float.h>
 

@@ -1,93 +1,66 @@
-/* Forests with codes and without, of the same file, and what to ask them. SPDX-License-Identifier:
- * Apache-2.0 */
-#ifndef VR_TESTS_UNIT_ANNOY_PAIRS_H
-#define VR_TESTS_UNIT_ANNOY_PAIRS_H
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/annoy_pairs.h"
 
-#include "support/annoy_sample.h"
+#include <stdatomic.h>
 
-#include "annoy/codes.h"
+const size_t dims[DIMS] = { 1, 3, 48, 49, 100, DIM_MAX };
 
-#include <math.h>
+const forest_kind kinds[KINDS] = { { "metric=angular", VR_ANNOY_ANGULAR, false },
+                                   { "metric=euclidean", VR_ANNOY_EUCLIDEAN, false },
+                                   { "metric=dot,dot_layout=1.17.3", VR_ANNOY_DOT, false },
+                                   { "metric=dot,dot_layout=current", VR_ANNOY_DOT, true } };
 
-enum { ROWS = 700, QUERIES = 24, DIM_MAX = 130, TOP_K_MAX = 800 };
-
-static const size_t dims[] = { 1, 3, 48, 49, 100, DIM_MAX };
-enum { DIMS = sizeof dims / sizeof dims[0] };
-
-static const struct {
-    const char *options;
-    vr_annoy_metric metric;
-    bool current;
-} kinds[] = { { "metric=angular", VR_ANNOY_ANGULAR, false },
-              { "metric=euclidean", VR_ANNOY_EUCLIDEAN, false },
-              { "metric=dot,dot_layout=1.17.3", VR_ANNOY_DOT, false },
-              { "metric=dot,dot_layout=current", VR_ANNOY_DOT, true } };
-enum { KINDS = sizeof kinds / sizeof kinds[0] };
-
-static float items[ROWS * DIM_MAX], queries[QUERIES * DIM_MAX];
+float items[ROWS * DIM_MAX], queries[QUERIES * DIM_MAX];
 
 /* ---- Values ---- */
 
-static inline uint32_t draw(void)
-{
-    static uint32_t state = 5;
-    state = state * 1664525u + 1013904223u;
-    return state >> 8;
-}
-
-static inline float draw_real(void)
-{
-    return (float)draw() * 0x1p-23f - 1.0f;
-}
-
-static inline float usual(size_t row)
+static float usual(size_t row)
 {
     (void)row;
     return draw_real();
 }
-static inline float positive(size_t row)
+static float positive(size_t row)
 {
     (void)row;
     return fabsf(draw_real()) + 1.0f;
 }
-static inline float few_values(size_t row) /* many ties */
+static float few_values(size_t row) /* many ties */
 {
     (void)row;
     return (float)(draw() % 3) - 1.0f;
 }
-static inline float near_copies(size_t row) /* that differ by rounding errors */
+static float near_copies(size_t row) /* that differ by rounding errors */
 {
     return (float)(row % 7 + 1) * (1.0f + (float)(draw() % 5) * 0x1p-23f);
 }
-static inline float sparse(size_t row) /* and zero vectors */
+static float sparse(size_t row) /* and zero vectors */
 {
     return row % 3 ? 0.0f : draw() % 9 ? 0.0f : draw_real();
 }
-static inline float all_scales(size_t row)
+static float all_scales(size_t row)
 {
     return draw_real() * powf(10.0f, (float)(row % 35) - 17.0f);
 }
-static inline float tiny(size_t row)
+static float tiny(size_t row)
 {
     (void)row;
     return draw_real() * 1e-19f;
 }
-static inline float denormal(size_t row)
+static float denormal(size_t row)
 {
     (void)row;
     return draw_real() * 1e-39f;
 }
-static inline float huge(size_t row)
+static float huge(size_t row)
 {
     return draw_real() * (row % 2 ? 1e17f : 3e18f);
 }
 
 static float (*const values[])(size_t row) = { usual,      positive, few_values, near_copies, sparse,
                                                all_scales, tiny,     denormal,   huge };
-enum { VALUES = sizeof values / sizeof values[0] };
+_Static_assert(sizeof values / sizeof values[0] == VALUES, "the header's number");
 
-/* Items of one kind, and queries of another; every third query is an item. */
-static inline void draw_values(size_t i, size_t q, size_t dim)
+void draw_values(size_t i, size_t q, size_t dim)
 {
     for (size_t n = 0; n < ROWS * dim; n++)
         items[n] = values[i](n / dim);
@@ -99,7 +72,7 @@ static inline void draw_values(size_t i, size_t q, size_t dim)
 
 /* ---- Two indexers of one file ---- */
 
-static inline forest_file file_of(size_t kind, size_t dim)
+forest_file file_of(size_t kind, size_t dim)
 {
     char options[96];
     snprintf(options, sizeof options, "%s,n_trees=3", kinds[kind].options);
@@ -109,7 +82,7 @@ static inline forest_file file_of(size_t kind, size_t dim)
     return file;
 }
 
-static inline vrec_indexer *open_with(size_t kind, size_t dim, const char *codes)
+static vrec_indexer *open_with(size_t kind, size_t dim, const char *codes)
 {
     vrec_error err;
     vrec_indexer *indexer;
@@ -120,13 +93,12 @@ static inline vrec_indexer *open_with(size_t kind, size_t dim, const char *codes
     return indexer;
 }
 
-static inline const vr_annoy_codes *codes_of(vrec_indexer *indexer)
+const vr_annoy_codes *codes_of(vrec_indexer *indexer)
 {
     return atomic_load(&((vr_annoy *)indexer)->codes.made);
 }
 
-/* Asks until the codes are there. */
-static inline void warm(vrec_indexer *indexer)
+void warm(vrec_indexer *indexer)
 {
     int64_t id;
     float distance;
@@ -141,7 +113,7 @@ typedef struct answers {
     size_t counts[QUERIES];
 } answers;
 
-static inline void assert_same(const answers *a, const answers *b, size_t top_k, const char *what)
+static void assert_same(const answers *a, const answers *b, size_t top_k, const char *what)
 {
     for (size_t i = 0; i < QUERIES * top_k; i++)
         if (a->ids[i] != b->ids[i] || memcmp(&a->distances[i], &b->distances[i], sizeof(float)) != 0)
@@ -151,10 +123,10 @@ static inline void assert_same(const answers *a, const answers *b, size_t top_k,
     assert_memory_equal(a->counts, b->counts, sizeof a->counts);
 }
 
-static int threads = 3; /* of queries with codes */
+int coded_threads = 3;
 
 /* In a batch, and one by one, by one thread and by several. */
-static inline void assert_same_answers(vrec_indexer *without, vrec_indexer *with, const char *what)
+static void assert_same_answers(vrec_indexer *without, vrec_indexer *with, const char *what)
 {
     static const size_t top_ks[] = { 1, 10, 150, TOP_K_MAX };
     static answers a, b;
@@ -163,7 +135,7 @@ static inline void assert_same_answers(vrec_indexer *without, vrec_indexer *with
         for (int searchk = 100; searchk < 3 * ROWS; searchk *= 4) {
             size_t k = top_ks[i];
             ask_forest(without, queries, QUERIES, k, searchk, 1, a.ids, a.distances, a.counts);
-            ask_forest(with, queries, QUERIES, k, searchk, threads, b.ids, b.distances, b.counts);
+            ask_forest(with, queries, QUERIES, k, searchk, coded_threads, b.ids, b.distances, b.counts);
             assert_same(&a, &b, k, what);
             for (size_t q = 0; q < QUERIES; q++)
                 ask_forest(with, queries + q * dim, 1, k, searchk, 1, b.ids + q * k, b.distances + q * k,
@@ -172,7 +144,7 @@ static inline void assert_same_answers(vrec_indexer *without, vrec_indexer *with
         }
 }
 
-static inline void compare_file(const forest_file *file, size_t kind, size_t dim, const char *what)
+void compare_file(const forest_file *file, size_t kind, size_t dim, const char *what)
 {
     char text[160];
     write_file("codes.annoy", file->bytes, file->size);
@@ -184,5 +156,3 @@ static inline void compare_file(const forest_file *file, size_t kind, size_t dim
     vrec_indexer_free(without);
     vrec_indexer_free(with);
 }
-
-#endif
