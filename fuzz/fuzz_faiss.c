@@ -2,7 +2,8 @@
  * and a batch, alike. SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* memfd_create */
 #include "base/memory.h"
-#include "faiss/faiss.h"
+#include "faiss/file.h"
+#include "faiss/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     vrec_error error = { 0 };
     vrec_indexer *indexer = NULL;
-    vrec_status status = vr_faiss_read(put_file(data, size), NULL, true, 1, NULL, &indexer, &error);
+    vr_options options;
+    vr_options_init(&options, &vr_faiss_options);
+    options.value[VR_FAISS_THREADS] = 1;
+    vrec_status status = vr_faiss_open(&options, put_file(data, size), NULL, &indexer, &error);
     require((status == VREC_OK) == (indexer != NULL));
     require((status == VREC_OK) == (error.message[0] == '\0'));
     if (status == VREC_OK)

@@ -39,6 +39,8 @@ enum { VR_FACTS_MAX = 24 };
 struct vrec_indexer {
     const vr_indexer_verbs *verbs;
     size_t rows, dim;
+    int64_t *ids; /* of the rows, in any order, also twice; a row whose id is -1 is never returned. NULL:
+                     row i is item i */
     bool larger_is_nearer;
     const char *kind;   /* of index, as the option says that decides it; NULL where there is one kind */
     vr_options options; /* what vr_options_keep() keeps; set, and freed, by api/ */

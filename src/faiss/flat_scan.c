@@ -44,7 +44,7 @@ static float floor_of(const vr_flat_search *s, size_t q, uint64_t limit)
     float norm = s->norms[q], worst = vr_topk_value(limit);
     if (!(norm < VR_HUGE_NORM))
         return -INFINITY;
-    if (s->flat->metric == VR_METRIC_L2)
+    if (s->flat->index.metric == VR_METRIC_L2)
         return (norm - worst) * 0.5f - s->slack * (norm + worst) - s->tiny;
     return -worst - s->slack * fabsf(worst) - s->tiny;
 }
@@ -59,7 +59,7 @@ void vr_flat_set_limit(vr_flat_search *s, size_t worker, size_t q, uint64_t limi
 static void offer(vr_flat_search *s, size_t worker, size_t q, float distance, size_t row)
 {
     vr_topk *top = &s->tops[worker * s->wave + q];
-    float smaller = s->flat->base.larger_is_nearer ? -distance : distance;
+    float smaller = s->flat->index.base.larger_is_nearer ? -distance : distance;
     if (!isfinite(smaller))
         return;
     uint64_t key = vr_topk_key(smaller, (uint32_t)row), limit = top->limit;
@@ -78,9 +78,9 @@ static void offer(vr_flat_search *s, size_t worker, size_t q, float distance, si
 
 static void distances_to(const vr_flat_search *s, size_t q, size_t first, size_t count, float *out)
 {
-    size_t dim = s->flat->base.dim;
+    size_t dim = s->flat->index.base.dim;
     const float *query = s->vectors + q * dim, *rows = s->flat->items + first * dim;
-    if (s->flat->metric == VR_METRIC_L2)
+    if (s->flat->index.metric == VR_METRIC_L2)
         s->simd->l2_rows(query, rows, count, dim, out);
     else
         s->simd->dot_rows(query, rows, count, dim, out);
@@ -93,7 +93,7 @@ static void offer_block(vr_flat_search *s, size_t worker, size_t q, float *dista
                         size_t count)
 {
     const vr_topk *top = &s->tops[worker * s->wave + q];
-    float sign = s->flat->base.larger_is_nearer ? -1.0f : 1.0f;
+    float sign = s->flat->index.base.larger_is_nearer ? -1.0f : 1.0f;
     for (size_t i = count; i % 16; i++)
         distances[i] = NAN;
     for (size_t i = 0; i < count; i += 16) {
@@ -111,7 +111,7 @@ static void scan_rows(vr_flat_search *s, size_t worker, size_t first, size_t cou
     float *distances = s->space + worker * s->space_size;
     size_t step = VR_SCAN_BLOCK;
     if (s->count > 1)
-        step = vr_min(step, vr_max(BLOCK_BYTES / (s->flat->base.dim * sizeof(float)), 4));
+        step = vr_min(step, vr_max(BLOCK_BYTES / (s->flat->index.base.dim * sizeof(float)), 4));
     for (size_t i = first; i < first + count; i += step) {
         size_t rows = vr_min(step, first + count - i);
         for (size_t q = 0; q < s->count; q++) {
@@ -133,7 +133,7 @@ static float set_bias(const vr_flat_search *s, const float *norms, float *bias)
         bias[i] = usual ? factor * norms[i] : INFINITY;
         largest = usual && norms[i] > largest ? norms[i] : largest;
     }
-    return vr_length_bound(largest, s->flat->base.dim);
+    return vr_length_bound(largest, s->flat->index.base.dim);
 }
 
 static void offer_masked(vr_flat_search *s, size_t worker, size_t q, uint32_t mask, size_t first,
@@ -164,7 +164,7 @@ static void offer_tile(vr_flat_search *s, size_t worker, size_t b, const uint32_
 static void scan_panel(vr_flat_search *s, size_t worker, const float *panel, const float *bias,
                        float largest, size_t first, size_t count)
 {
-    size_t dim = s->flat->base.dim;
+    size_t dim = s->flat->index.base.dim;
     for (size_t b = 0; b < s->count; b += s->width) {
         float floors[VR_TILE_QUERIES_MAX];
         uint32_t masks[VR_TILE_QUERIES_MAX];
@@ -177,7 +177,7 @@ static void scan_panel(vr_flat_search *s, size_t worker, const float *panel, con
 
 static void scan_panels(vr_flat_search *s, size_t worker, size_t first, size_t count)
 {
-    size_t dim = s->flat->base.dim, step = s->simd->tile_rows;
+    size_t dim = s->flat->index.base.dim, step = s->simd->tile_rows;
     float *panel = s->space + worker * s->space_size;
     float norms[VR_TILE_ROWS_MAX], bias[VR_TILE_ROWS_MAX];
     for (size_t i = first; i < first + count; i += step) {

@@ -34,7 +34,7 @@ static size_t round_up(size_t n, size_t step)
 /* Divides a block of memory, or measures it if block is NULL. */
 static size_t place(vr_flat_search *s, void *block)
 {
-    size_t dim = s->flat->base.dim, threads = s->threads, end = 0;
+    size_t dim = s->flat->index.base.dim, threads = s->threads, end = 0;
     uintptr_t base = (uintptr_t)block;
     s->row_of = (void *)(base + vr_carve(&end, s->wave, sizeof *s->row_of));
     s->vectors = (void *)(base + vr_carve(&end, s->wave * dim, sizeof(float)));
@@ -63,7 +63,8 @@ static void choose_scan(vr_flat_search *s, size_t queries)
         s->scan = VR_SCAN_CODES;
         if (queries >= s->simd->code_queries / 2)
             s->width = s->simd->code_queries;
-    } else if (queries > 1 && queries >= s->simd->tile_queries / 2 && s->flat->base.dim <= PANEL_DIM_MAX) {
+    } else if (queries > 1 && queries >= s->simd->tile_queries / 2 &&
+               s->flat->index.base.dim <= PANEL_DIM_MAX) {
         s->scan = VR_SCAN_PANELS;
         s->width = s->simd->tile_queries;
     }
@@ -71,7 +72,7 @@ static void choose_scan(vr_flat_search *s, size_t queries)
 
 static vrec_status plan(vr_flat_search *s, vrec_error *err)
 {
-    size_t rows = s->flat->base.rows, dim = s->flat->base.dim, nq = s->query->queries->rows;
+    size_t rows = s->flat->index.base.rows, dim = s->flat->index.base.dim, nq = s->query->queries->rows;
     s->k = vr_min(s->query->top_k, rows);
     s->chunk = round_up(vr_max(CHUNK_BYTES / (dim * sizeof(float)), 1), s->simd->tile_rows);
     double worth = 1.0 + (double)rows * (double)dim * (double)nq / FLOPS_PER_THREAD;
@@ -94,7 +95,7 @@ static vrec_status plan(vr_flat_search *s, vrec_error *err)
  * there instead doesn't matter as long as it is finite, since nobody looks at its masks. */
 static void lay_out(vr_flat_search *s)
 {
-    size_t dim = s->flat->base.dim, width = s->width;
+    size_t dim = s->flat->index.base.dim, width = s->width;
     for (size_t q = s->count; q < round_up(s->count, width); q++) {
         memset(s->vectors + q * dim, 0, dim * sizeof(float));
         s->norms[q] = s->reaches[q] = 0.0f;
@@ -123,7 +124,7 @@ static size_t gather(vr_flat_search *s, size_t first)
         s->simd->dot_rows(vector, vector, 1, dim, &norm);
         s->norms[s->count] = norm;
         s->reaches[s->count] =
-            s->flat->metric == VR_METRIC_IP ? s->slack * vr_length_bound(norm, dim) : 0.0f;
+            s->flat->index.metric == VR_METRIC_IP ? s->slack * vr_length_bound(norm, dim) : 0.0f;
         atomic_init(&s->limits[s->count], vr_flat_no_limit());
         s->row_of[s->count++] = first;
     }
@@ -144,7 +145,7 @@ static void report(vr_flat_search *s, const char *what, size_t done)
 static void scan(void *context, size_t worker)
 {
     vr_flat_search *s = context;
-    size_t rows = s->flat->base.rows;
+    size_t rows = s->flat->index.base.rows;
     while (!atomic_load_explicit(&s->stopped, memory_order_relaxed)) {
         size_t first = atomic_fetch_add(&s->next, s->chunk);
         if (first >= rows)
@@ -176,7 +177,7 @@ static void merge(void *context, size_t worker)
         }
         vr_topk_finish(all);
         vr_put_topk(s->query, s->row_of[q], all, NULL,
-                    s->flat->base.larger_is_nearer ? vr_negated : vr_unchanged);
+                    s->flat->index.base.larger_is_nearer ? vr_negated : vr_unchanged);
     }
 }
 

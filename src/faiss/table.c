@@ -54,3 +54,9 @@ const vr_option_table vr_faiss_options = { .backend = "faiss",
                                            .hint_count = sizeof hints / sizeof hints[0] };
 
 _Static_assert(sizeof options / sizeof options[0] <= VR_OPTIONS_MAX, "core's limit");
+
+vr_metric vr_faiss_metric(const vr_options *options)
+{
+    static const vr_metric metrics[] = { VR_METRIC_L2, VR_METRIC_IP }; /* as the range lists them */
+    return metrics[options->value[VR_FAISS_METRIC]];
+}

@@ -2,10 +2,13 @@
 #ifndef VR_FAISS_TABLE_H
 #define VR_FAISS_TABLE_H
 
-#include "core/options.h"
+#include "faiss/faiss.h"
 
 enum { VR_FAISS_INDEX_TYPE, VR_FAISS_METRIC, VR_FAISS_CODES, VR_FAISS_THREADS };
 
 extern const vr_option_table vr_faiss_options;
+
+/* The metric that the options name. */
+vr_metric vr_faiss_metric(const vr_options *options);
 
 #endif

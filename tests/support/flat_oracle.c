@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/flat_oracle.h"
 
+#include "faiss/flat/kind.h"
+#include "faiss/kinds.h"
+
 /* ---- Values ---- */
 
 float *new_floats(size_t count)
@@ -124,7 +127,8 @@ vrec_indexer *new_indexer(const problem *p, bool wants_codes)
     assert_int_equal(vr_flat_create(p->metric, p->rows, p->dim, &flat, NULL), VREC_OK);
     memcpy(flat->items, p->items, p->rows * p->dim * sizeof(float));
     flat->wants_codes = wants_codes;
-    return &flat->base;
+    vr_faiss_adopt(&flat->index, &vr_flat_kind);
+    return &flat->index.base;
 }
 
 answers ask(const vrec_indexer *indexer, const problem *p, const vrec_matrix *matrix, size_t batch,

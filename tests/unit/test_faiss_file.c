@@ -161,20 +161,21 @@ static void headers_that_are_refused(void **state)
         { 4, "\0\0\0\0", 4, VREC_CORRUPT, "d at byte 4 is 0;" },
         { 4, "\1\0\x10\0", 4, VREC_CORRUPT, "d at byte 4 is 1048577; 1 to 1048576" },
         { 4, "\xff\xff\xff\xff", 4, VREC_CORRUPT, "d at byte 4 is -1;" },
-        { 4, "\1\0\0\0", 4, VREC_CORRUPT, "count at byte 37 is 6, not rows x d = 3" },
-        { 4, "\3\0\0\0", 4, VREC_CORRUPT,
-          "promises 3 rows of 3 values, but after byte 45 there is room for 6" },
-        { 8, "\2", 1, VREC_CORRUPT, "count at byte 37 is 6, not rows x d = 4" },
-        { 8, "\4", 1, VREC_CORRUPT, "promises 4 rows" },
+        { 4, "\1\0\0\0", 4, VREC_CORRUPT, "count at byte 37 is 6, but the header says 3 rows of 1 values" },
+        { 4, "\3\0\0\0", 4, VREC_CORRUPT, "but the header says 3 rows of 3 values" },
+        { 8, "\2", 1, VREC_CORRUPT, "but the header says 2 rows of 2 values" },
+        { 8, "\4", 1, VREC_CORRUPT, "but the header says 4 rows of 2 values" },
         { 8, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, VREC_CORRUPT, "rows at byte 8 is negative" },
-        { 8, "\3\0\0\0\0\0\0\x08", 8, VREC_CORRUPT, "promises 576460752303423491 rows" }, /* + 2^59 */
-        { 8, "\3\0\0\0\0\0\0\x40", 8, VREC_CORRUPT, "promises 4611686018427387907 rows" },
-        { 32, "\0", 1, VREC_CORRUPT, "is_trained at byte 32 is 0" },
+        { 8, "\3\0\0\0\0\0\0\x08", 8, VREC_CORRUPT, "says 576460752303423491 rows" }, /* + 2^59 */
+        { 8, "\3\0\0\0\0\0\0\x40", 8, VREC_CORRUPT, "says 4611686018427387907 rows" },
+        { 32, "\0", 1, VREC_CORRUPT, "is_trained of the flat index at byte 0 is 0" },
         { 32, "\7", 1, VREC_CORRUPT, "is_trained at byte 32 is 7" },
         { 33, "\2", 1, VREC_UNSUPPORTED, "metric at byte 33 is 2" },
         { 33, "\xff\xff\xff\xff", 4, VREC_UNSUPPORTED, "metric at byte 33 is 4294967295" },
-        { 37, "\5", 1, VREC_CORRUPT, "count at byte 37 is 5, not rows x d = 6" },
-        { 37, "\7", 1, VREC_CORRUPT, "cut short" },
+        { 37, "\5", 1, VREC_CORRUPT, "count at byte 37 is 5, but the header says 3 rows of 2 values" },
+        { 37, "\7", 1, VREC_CORRUPT,
+          "cut short: from byte 45 on the vectors should have 7 elements of 4 bytes, but the file ends at "
+          "byte 69" },
         { 37, "\6\0\0\0\0\0\0\x40", 8, VREC_CORRUPT, "cut short" }, /* times 4 wraps to 24 */
         { 37, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, VREC_CORRUPT, "cut short" },
     };
@@ -196,9 +197,15 @@ static void other_types_are_refused_by_name(void **state)
         { "IHNf", VREC_UNSUPPORTED, "type IHNf (HNSW)" },
         { "IwFl", VREC_UNSUPPORTED, "type IwFl (IVF Flat)" },
         { "IwPQ", VREC_UNSUPPORTED, "type IwPQ (IVF, product-quantized)" },
-        { "IxMp", VREC_UNSUPPORTED, "type IxMp (IDMap)" },
+        { "IPfs", VREC_UNSUPPORTED, "type IPfs (product-quantized, fast-scan)" },
+        { "NPLf", VREC_UNSUPPORTED, "type NPLf (IVF, product-local-search-quantized, fast-scan)" },
+        { "IS48", VREC_UNSUPPORTED, "type IS48 (SVS)" },
+        { "IBxF", VREC_UNSUPPORTED, "type IBxF (Flat, of bits)" },
+        { "null", VREC_UNSUPPORTED, "type null (left out when it was saved)" },
+        { "PcAm", VREC_UNSUPPORTED, "holds a transform of FAISS's, PcAm (PCA), and no index" },
         { "IxPT", VREC_UNSUPPORTED, "type IxPT (PreTransform)" },
         { "IxFl", VREC_UNSUPPORTED, "type IxFl (Flat with a metric" },
+        { "Izzz", VREC_UNSUPPORTED, "type Izzz, which is newer than this version; it reads Flat" },
         { "abc\x80", VREC_CORRUPT, "index type 0x80636261 (\"abc.\") not recognized" },
         { "vers", VREC_CORRUPT,
           "index type 0x73726576 (\"vers\") not recognized; is it a Git LFS pointer?" },
@@ -207,7 +214,8 @@ static void other_types_are_refused_by_name(void **state)
         char bytes[SIZE];
         patch(bytes, 0, cases[i].fourcc, 4);
         assert_refused(bytes, SIZE, cases[i].status, cases[i].says);
-        assert_refused(bytes, 4, cases[i].status, cases[i].says);
+        if (strcmp(cases[i].fourcc, "Izzz") != 0) /* of which nobody knows */
+            assert_refused(bytes, 4, cases[i].status, cases[i].says);
     }
 }
 

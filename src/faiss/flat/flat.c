@@ -8,10 +8,6 @@
  * then they pay: making them takes as long as about twenty scans by rows. */
 enum { SCANS_BEFORE_CODES = 32 };
 
-static const vr_indexer_verbs verbs = { .query = vr_flat_query,
-                                        .save = vr_faiss_write,
-                                        .free = vr_flat_free };
-
 vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **out, vrec_error *err)
 {
     size_t bytes;
@@ -27,12 +23,10 @@ vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **
         vr_free(flat);
         return vr_fail_memory(err, bytes, "the items");
     }
-    flat->base.verbs = &verbs;
-    flat->base.kind = "Flat";
-    flat->base.rows = rows;
-    flat->base.dim = dim;
-    flat->base.larger_is_nearer = vr_larger_is_nearer(metric);
-    flat->metric = metric;
+    flat->index.base.rows = rows;
+    flat->index.base.dim = dim;
+    flat->index.base.larger_is_nearer = vr_larger_is_nearer(metric);
+    flat->index.metric = metric;
     flat->items = items;
     *out = flat;
     return VREC_OK;
@@ -43,16 +37,17 @@ void vr_flat_free(vrec_indexer *indexer)
     vr_flat *flat = (vr_flat *)indexer;
     vr_codes_free(atomic_load(&flat->codes.made));
     vr_scratch_clear(&indexer->scratch);
+    vr_free(indexer->ids);
     vr_free(flat->items);
     vr_free(flat);
 }
 
 void vr_flat_describe(vr_flat *flat)
 {
-    vrec_indexer *base = &flat->base;
+    vrec_indexer *base = &flat->index.base;
     vr_fact(base, "backend", "faiss");
     vr_fact(base, "index_type", "Flat");
-    vr_fact(base, "metric", "%s", vr_metric_name(flat->metric));
+    vr_fact(base, "metric", "%s", vr_metric_name(flat->index.metric));
     vr_fact(base, "rows", "%zu", base->rows);
     vr_fact(base, "dim", "%zu", base->dim);
     vr_fact(base, "bytes", "%zu", base->rows * base->dim * sizeof(float));
@@ -62,13 +57,13 @@ void vr_flat_describe(vr_flat *flat)
 
 float vr_flat_bias(const vr_flat *flat)
 {
-    return flat->metric == VR_METRIC_L2 ? vr_slack(flat->base.dim) - 0.5f : 0.0f;
+    return flat->index.metric == VR_METRIC_L2 ? vr_slack(flat->index.base.dim) - 0.5f : 0.0f;
 }
 
 static void *create_codes(void *context)
 {
     const vr_flat *flat = context;
-    return vr_codes_create(vr_simd_get(), flat->base.rows, flat->base.dim, vr_flat_bias(flat));
+    return vr_codes_create(vr_simd_get(), flat->index.base.rows, flat->index.base.dim, vr_flat_bias(flat));
 }
 
 static void fill_codes(void *context, void *codes, size_t first, size_t count)
@@ -90,14 +85,14 @@ vrec_status vr_flat_codes(vr_flat *flat, const vr_query *query, size_t threads, 
         return VREC_OK;
     size_t queries = query->queries->rows;
     vr_recipe recipe = { .pays_after = SCANS_BEFORE_CODES,
-                         .rows = flat->base.rows,
+                         .rows = flat->index.base.rows,
                          .create = create_codes,
                          .fill = fill_codes,
                          .free = free_codes,
                          .context = flat,
                          .threads = threads,
                          .progress = query->progress,
-                         .total_steps = (uint64_t)flat->base.rows * queries };
+                         .total_steps = (uint64_t)flat->index.base.rows * queries };
     const void *codes;
     vrec_status status = vr_lazy_get(&flat->codes, &recipe, queries, &codes, err);
     *out = codes;

@@ -9,8 +9,7 @@
 #include "core/lazy.h"
 
 typedef struct vr_flat {
-    vrec_indexer base;
-    vr_metric metric;
+    vr_faiss_index index;
     float *items; /* rows x dim, packed */
 
     bool wants_codes;

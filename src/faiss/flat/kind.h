@@ -1,0 +1,9 @@
+/* Flat as a kind of index. SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_FAISS_FLAT_KIND_H
+#define VR_FAISS_FLAT_KIND_H
+
+#include "faiss/faiss.h"
+
+extern const vr_faiss_kind vr_flat_kind;
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "faiss/kinds.h"
+
+#include "faiss/flat/kind.h"
+#include "faiss/table.h"
+
+#include <string.h>
+
+static const vr_faiss_kind *const kinds[] = { &vr_flat_kind }; /* as index_type's range lists them */
+
+const vr_faiss_kind *vr_faiss_kind_wanted(const vr_options *options)
+{
+    return kinds[options->value[VR_FAISS_INDEX_TYPE]];
+}
+
+const vr_faiss_kind *vr_faiss_kind_of(const char type[5])
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strlen(type) == 4 && strstr(kinds[i]->types, type))
+            return kinds[i];
+    return NULL;
+}
+
+void vr_faiss_adopt(vr_faiss_index *index, const vr_faiss_kind *kind)
+{
+    index->base.verbs = kind->verbs;
+    index->base.kind = kind->name;
+    index->kind = kind;
+}

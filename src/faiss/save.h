@@ -1,0 +1,11 @@
+/* Saving an index of any kind. SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_FAISS_SAVE_H
+#define VR_FAISS_SAVE_H
+
+#include "core/indexer.h"
+
+/* The verb of every indexer of the family. */
+vrec_status vr_faiss_save(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
+                          vrec_error *err);
+
+#endif
