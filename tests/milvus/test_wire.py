@@ -84,7 +84,7 @@ def test_unknown_host(items):
     start = time.monotonic()
     with fails(vreclib.UNAVAILABLE, "no-such-host.invalid"):
         vreclib.Builder("milvus", host="no-such-host.invalid", connect_timeout=5).from_embeddings(items)
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 20
 
 
 # ---- Cut in the middle ----
@@ -135,7 +135,7 @@ def test_plug_pulled(mock, wire, items, phase):
     start = time.monotonic()
     with fails(vreclib.TIMEOUT, phase):
         build(wire, items, **QUICK).query(items[:1], 1)
-    assert time.monotonic() - start < 2.5 + 5 + 1
+    assert time.monotonic() - start < 20
     wire.held.clear()
 
 
@@ -144,7 +144,7 @@ def test_close_never_hangs(mock, wire, items):
     wire.held.set()
     start = time.monotonic()
     indexer.close()
-    assert time.monotonic() - start < 6.5
+    assert time.monotonic() - start < 15
     wire.held.clear()
 
 
@@ -288,5 +288,5 @@ def test_http1_server(items):
     start = time.monotonic()
     with fails(vreclib.UNAVAILABLE, "Connect"):
         vreclib.Builder("milvus", **peer.options, **QUICK).from_embeddings(items)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
     peer.stop()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -62,6 +63,23 @@ def run(program, *arguments, **options):
                           timeout=120, **options)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+class Held:
+    """A progress bar that holds the call it is of, from its first report until it is released."""
+
+    def __init__(self):
+        self.reached, self.released = threading.Event(), threading.Event()
+
+    def __call__(self, total, desc):
+        return self
+
+    def update(self, n):
+        self.reached.set()
+        assert self.released.wait(60)
+
+    def close(self):
+        pass
 
 
 class Interrupted:
