@@ -176,6 +176,7 @@ vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, 
     vr_query query = { .queries = &checked,
                        .options = &indexer->options,
                        .top_k = top_k,
+                       .filter = { .row_ids = indexer->ids },
                        .ids = ids,
                        .distances = distances,
                        .counts = counts };

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /* Rows are an index's own numbers, ids what its caller calls them. Zeroed lets every row pass. The public
- * function fills all but row_ids and has checked it: offsets ascend and stay within exclude_count, the ids
- * of a query ascend. An index whose rows have ids of their own sets row_ids in a copy. */
+ * function fills it and has checked it: offsets ascend and stay within exclude_count, the ids of a query
+ * ascend. A row whose own id is -1, which means "none", never passes. */
 typedef struct vr_filter {
     /* Exclusions, by id. With offsets, query q excludes the ids from exclude_ids[exclude_offsets[q]] to
      * before exclude_ids[exclude_offsets[q + 1]]; without, every query excludes all exclude_count of them.
@@ -37,9 +37,10 @@ static inline bool vr_filter_passes(const vr_filter *filter, size_t q, size_t ro
         if (row >= filter->allow_rows || !(bitmap[row / 8] >> row % 8 & 1))
             return false;
     }
-    if (!filter->exclude_ids)
+    if (!filter->exclude_ids && !filter->row_ids)
         return true;
-    return !vr_filter_excludes(filter, q, filter->row_ids ? filter->row_ids[row] : (int64_t)row);
+    int64_t id = filter->row_ids ? filter->row_ids[row] : (int64_t)row;
+    return id != -1 && !(filter->exclude_ids && vr_filter_excludes(filter, q, id));
 }
 
 #endif

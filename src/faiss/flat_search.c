@@ -176,7 +176,7 @@ static void merge(void *context, size_t worker)
                 vr_topk_push(all, top->keys[i]);
         }
         vr_topk_finish(all);
-        vr_put_topk(s->query, s->row_of[q], all, NULL,
+        vr_put_topk(s->query, s->row_of[q], all, s->flat->index.base.ids,
                     s->flat->index.base.larger_is_nearer ? vr_negated : vr_unchanged);
     }
 }

@@ -159,7 +159,7 @@ def test_nonfinite_items_are_never_found(rng, tmp_path):
 
 OTHER_TYPES = [
     "HNSW8", "HNSW8,SQ8", "HNSW8,PQ2x4", "IVF2,Flat", "IVF2,SQ8", "IVF2,PQ2x4", "SQ8", "PQ2x4",
-    "IDMap,Flat", "IDMap2,Flat", "L2norm,Flat", "Flat,RFlat",
+    "L2norm,Flat", "Flat,RFlat",
 ]
 
 
@@ -242,3 +242,118 @@ def test_exclusions(metric, batch, rng):
         theirs.append(index.search(query[None], 30, params=faiss.SearchParameters(sel=selector)))
     theirs = [np.concatenate(part) for part in zip(*theirs)][::-1]
     assert_same_answers(metric, items, queries, (ids, distances), theirs)
+
+
+# ---- Ids of the rows' own: IDMap and IDMap2 ----
+
+ID_MAPS = {"IDMap": faiss.IndexIDMap, "IDMap2": faiss.IndexIDMap2}
+id_maps = pytest.mark.parametrize("outer", ID_MAPS)
+
+
+def id_map_index(outer, metric, items, ids):
+    index = ID_MAPS[outer](faiss.IndexFlat(items.shape[1], METRICS[metric]))
+    index.add_with_ids(np.ascontiguousarray(items, np.float32), np.ascontiguousarray(ids, np.int64))
+    return index
+
+
+def test_size_of_an_id_map(rng, tmp_path):
+    path = tmp_path / "index"
+    faiss.write_index(id_map_index("IDMap", "L2", vectors(rng, 3, 4), [5, 6, 7]), str(path))
+    Builder("faiss").from_index_file(path).save(path)
+    assert path.stat().st_size == 162
+
+
+@id_maps
+@both_metrics
+@pytest.mark.parametrize("batch", [1, 40])
+def test_id_maps_both_ways(outer, metric, batch, rng, tmp_path):
+    """Ids in any order, negative, and some of them twice: the same file, and the same items."""
+    path, items, queries = tmp_path / "index", vectors(rng, 500, 24), vectors(rng, batch, 24)
+    ids = rng.integers(-(2**63), 2**63 - 1, 500)
+    ids[:3] = -2, 2**63 - 1, -(2**63)
+    ids[400:450] = ids[:50]
+    faiss.write_index(id_map_index(outer, metric, items, ids), str(path))
+    written = path.read_bytes()
+    index = Builder("faiss").from_index_file(path)
+    assert dict(index.info())["ids"] == f"own, in an {outer}"
+    found, distances, _ = index.query(queries, 20)
+    rows, expected, _ = vrec_index(metric, items).query(queries, 20)
+    assert np.array_equal(found, ids[rows]) and np.array_equal(distances, expected)
+    theirs, their_ids = faiss.read_index(str(path)).search(queries, 20)
+    assert np.mean(their_ids == found) > 0.99 and np.allclose(theirs, distances, rtol=1e-3, atol=1e-3)
+    index.save(path)
+    assert path.read_bytes() == written
+
+
+def test_exclusions_are_by_own_id(rng, tmp_path):
+    path, items = tmp_path / "index", vectors(rng, 100, 8)
+    ids = np.arange(100)[::-1] * 10 - 500
+    faiss.write_index(id_map_index("IDMap", "L2", items, ids), str(path))
+    index = Builder("faiss").from_index_file(path)
+    found, _, counts = index.query(items[:1], 100, exclude=[np.sort(ids[:40])])
+    assert counts[0] == 60 and not np.isin(found[0], ids[:40]).any()
+
+
+def test_rows_without_id_are_never_returned(rng, tmp_path):
+    path, items = tmp_path / "index", vectors(rng, 100, 8)
+    ids = np.arange(100)
+    ids[7:10] = -1
+    faiss.write_index(id_map_index("IDMap", "L2", items, ids), str(path))
+    index = Builder("faiss").from_index_file(path)
+    found, _, counts = index.query(items, 100)
+    assert np.all(counts == 97) and np.all((found == -1).sum(axis=1) == 3)
+    assert "3 rows have the id -1" in dict(index.info())["note"]
+
+
+def nested_types():
+    flat = faiss.IndexFlatL2(8)
+    yield faiss.IndexNSGFlat(8, 16), "INSf (NSG)"
+    yield faiss.IndexPQFastScan(8, 4, 4), "IPfs (product-quantized, fast-scan)"
+    yield faiss.IndexIDMap2(faiss.IndexPQ(8, 4, 4)), "IxM2 (IDMap2) over IxPq (product-quantized)"
+    yield faiss.index_factory(8, "IDMap2,IVF4,PQ4x4"), "IxM2 (IDMap2) over IwPQ (IVF, product-quantized)"
+    yield faiss.IndexIDMap(faiss.IndexIDMap(flat)), "IxMp (IDMap) over IxMp (IDMap) over IxF2 (Flat)"
+    yield faiss.index_factory(8, "PCA4,SQ8"), "IxPT (PreTransform) over IxSQ (scalar-quantized)"
+    yield faiss.index_factory(8, "ITQ8,LSH"), "IxPT (PreTransform) over IxHe (LSH)"
+    yield faiss.index_factory(8, "OPQ4,PQ4x4"), "IxPT (PreTransform) over IxPq (product-quantized)"
+    yield faiss.index_factory(8, "PQ4x4,RFlat"), "IxRF (Refine) over IxPq (product-quantized)"
+    yield faiss.index_factory(8, "HNSW8,SQ8"), "IHNs (HNSW, scalar-quantized) over IxSQ (scalar-quantized)"
+    yield faiss.index_factory(8, "IVF4_HNSW8,PQ4x4"), "IwPQ (IVF, product-quantized) with quantizer IHNf (HNSW)"
+
+
+def test_nested_types_are_named_all_the_way_in(rng, tmp_path):
+    for index, name in nested_types():
+        path = tmp_path / "index"
+        if not isinstance(index, faiss.IndexNSG):
+            index.train(vectors(rng, 1000, 8))
+        faiss.write_index(index, str(path))
+        with pytest.raises(VrecError) as error:
+            Builder("faiss").from_index_file(path)
+        assert error.value.status == UNSUPPORTED
+        assert name in str(error.value)
+
+
+SIMPLE_TYPES = """RQ2x4 LSQ2x4 PRQ2x2x4 PLSQ2x2x4 RaBitQ RaBitQ4 RaBitQfs EDEN LSH ZnLattice2x10_4 FlatL2Panorama4
+IVF4,FlatDedup IVF4,SQ8 IVF4,PQ4x4fs IVF4,ITQ8,SH IVF4,RQ2x4 IVF4,LSQ2x4 IVF4,RaBitQ IVF4,RaBitQfs IVF4,EDEN
+IVF4,FlatPanorama4 HNSW8,FlatPanorama4 MinMax,SQ8 RCQ2x2 Residual4,PQ4x4""".split()
+
+
+@pytest.mark.parametrize("factory", SIMPLE_TYPES)
+def test_every_type_has_a_name(factory, rng, tmp_path):
+    index = faiss.index_factory(8, factory)
+    index.train(vectors(rng, 1000, 8))
+    path = tmp_path / "index"
+    faiss.write_index(index, str(path))
+    with pytest.raises(VrecError) as error:
+        Builder("faiss").from_index_file(path)
+    assert error.value.status == UNSUPPORTED
+    assert f"{path.read_bytes()[:4].decode()} (" in str(error.value)
+
+
+def test_indexes_of_bits_have_names(rng, tmp_path):
+    path = tmp_path / "index"
+    for index, name in ((faiss.IndexBinaryFlat(64), "IBxF (Flat, of bits)"),
+                        (faiss.IndexBinaryIDMap(faiss.IndexBinaryFlat(64)), "IBMp (IDMap, of bits) over IBxF")):
+        faiss.write_index_binary(index, str(path))
+        with pytest.raises(VrecError) as error:
+            Builder("faiss").from_index_file(path)
+        assert error.value.status == UNSUPPORTED and name in str(error.value)

@@ -32,7 +32,7 @@ static const vr_indexer_verbs verbs = { .query = vr_flat_query,
 
 const vr_faiss_kind vr_flat_kind = { .name = "Flat",
                                      .types = "IxF2, IxFI",
-                                     .takes_ids = false,
+                                     .takes_ids = true,
                                      .verbs = &verbs,
                                      .build = build,
                                      .read = vr_flat_read,
