@@ -36,6 +36,26 @@ def good_seeds():
         yield f"{name}-odd-values", flat(fourcc, metric, 6, 2, odd)
 
 
+def id_map(outer, inner, rows, dim, ids):
+    head = struct.pack("<iqqqBi", dim, rows, 1 << 20, 1 << 20, 1, L2)
+    return outer + head + inner + struct.pack(f"<Q{len(ids)}q", len(ids), *ids)
+
+
+def nested_seeds():
+    inner = flat(b"IxF2", L2, 3, 2)
+    for outer in (b"IxMp", b"IxM2"):
+        yield f"nested-{outer.decode()}", id_map(outer, inner, 3, 2, (7, -5, 7))
+        yield f"nested-{outer.decode()}-none", id_map(outer, inner, 3, 2, (-1, 1 << 62, -1))
+    yield "nested-few-ids", id_map(b"IxMp", inner, 3, 2, (7, 8))
+    yield "nested-twice", id_map(b"IxMp", id_map(b"IxM2", inner, 3, 2, (1, 2, 3)), 3, 2, (4, 5, 6))
+    yield "nested-deep", id_map(b"IxMp", b"", 3, 2, ())[:37] * 1000
+    head = struct.pack("<iqqqBi", 2, 3, 1 << 20, 1 << 20, 1, L2)
+    normalization = b"VNrm" + struct.pack("<fiiB", 2, 2, 2, 1)
+    yield "nested-transforms", b"IxPT" + head + struct.pack("<i", 2) + 2 * normalization + inner
+    yield "nested-itq", b"IxPT" + head + struct.pack("<i", 1) + 100 * (b"Viqt" + struct.pack("<QB", 0, 1))
+    yield "nested-quantizer", b"IwPQ" + head + struct.pack("<QQ", 3, 1) + inner
+
+
 def bad_seeds():
     whole = flat(b"IxF2", L2, 3, 2)
     for size in (0, 1, 3, 4, 44, 45, len(whole) - 1):
@@ -59,7 +79,7 @@ def bad_seeds():
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for seeds in (good_seeds(), bad_seeds()):
+    for seeds in (good_seeds(), nested_seeds(), bad_seeds()):
         for name, content in seeds:
             (folder / name).write_bytes(content)
 

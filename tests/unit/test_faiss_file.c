@@ -306,6 +306,90 @@ static void verify_reads_as_open_does(void **state)
     vrec_builder_free(builder);
 }
 
+/* ---- Ids of the rows' own ---- */
+
+enum { MAP_HEADER = 37, MAP_SIZE = MAP_HEADER + SIZE + 8 + ROWS * 8 };
+
+/* The sample in an IDMap. */
+static void make_id_map(char bytes[MAP_SIZE], const char *type, const int64_t ids[ROWS])
+{
+    int64_t count = ROWS;
+    memcpy(bytes, l2_file, MAP_HEADER);
+    memcpy(bytes, type, 4);
+    memcpy(bytes + MAP_HEADER, l2_file, SIZE);
+    memcpy(bytes + MAP_HEADER + SIZE, &count, 8);
+    memcpy(bytes + MAP_HEADER + SIZE + 8, ids, ROWS * 8);
+}
+
+static void rows_have_the_ids_of_an_id_map(void **state)
+{
+    (void)state;
+    static const int64_t own[ROWS] = { INT64_MIN, -1, 7 };
+    static const char *const types[] = { "IxMp", "IxM2" };
+    static const float query[DIM] = { 1, 1 };
+    vrec_matrix queries = vrec_matrix_f32(query, 1, DIM);
+    for (size_t i = 0; i < 2; i++) {
+        char bytes[MAP_SIZE];
+        int64_t ids[ROWS];
+        float distances[ROWS];
+        make_id_map(bytes, types[i], own);
+        write_file("a.index", bytes, MAP_SIZE);
+        vrec_indexer *indexer = open_good("a.index");
+        assert_true(has_fact(indexer, "ids", i ? "IDMap2" : "IDMap"));
+        assert_true(has_fact(indexer, "note", "1 rows have the id -1"));
+        assert_int_equal(vrec_query(indexer, &queries, ROWS, NULL, ids, distances, NULL, NULL), VREC_OK);
+        assert_int_equal(ids[0], 7);
+        assert_int_equal(ids[1], INT64_MIN);
+        assert_int_equal(ids[2], -1);
+        assert_int_equal(vrec_save(indexer, "b.index", NULL, NULL), VREC_OK);
+        assert_file("b.index", bytes, MAP_SIZE);
+        vrec_indexer_free(indexer);
+    }
+}
+
+static void id_maps_that_are_refused(void **state)
+{
+    (void)state;
+    static const int64_t ids[ROWS] = { 5, 6, 7 };
+    static const struct {
+        size_t at;
+        char value;
+        vrec_status status;
+        const char *says;
+    } cases[] = {
+        { 4, 3, VREC_CORRUPT, "the IDMap at byte 0 has 3 rows of 3 values" },
+        { 8, 2, VREC_CORRUPT, "the IDMap at byte 0 has 2 rows of 2 values" },
+        { 41, 0, VREC_CORRUPT, "d at byte 41 is 0" },
+        { 106, 2, VREC_CORRUPT, "and 2 ids at byte 106" },
+        { 106, 4, VREC_CORRUPT, "cut short: from byte 114 on the list of ids should have 4 elements" },
+        { 113, 0x20, VREC_CORRUPT, "cut short: from byte 114 on the list of ids" }, /* times 8 wraps */
+        { 39, 'S', VREC_UNSUPPORTED, "type IxMp (IDMap)" },
+    };
+    char bytes[MAP_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        make_id_map(bytes, "IxMp", ids);
+        bytes[cases[i].at] = cases[i].value;
+        assert_refused(bytes, MAP_SIZE, cases[i].status, cases[i].says);
+    }
+    make_id_map(bytes, "IxMp", ids);
+    for (size_t size = 4; size < MAP_SIZE; size++)
+        assert_refused(bytes, size, VREC_CORRUPT, "cut short");
+}
+
+/* A reader that followed them down would run out of stack. */
+static void indexes_nested_without_end(void **state)
+{
+    (void)state;
+    enum { DEPTH = 200000 };
+    static char deep[DEPTH * MAP_HEADER];
+    for (size_t i = 0; i < DEPTH; i++) {
+        memcpy(deep + i * MAP_HEADER, l2_file, MAP_HEADER);
+        memcpy(deep + i * MAP_HEADER, "IxMp", 4);
+    }
+    assert_refused(deep, sizeof deep, VREC_UNSUPPORTED,
+                   "type IxMp (IDMap) over IxMp (IDMap) over IxMp (IDMap)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +405,9 @@ int main(void)
         cmocka_unit_test(files_that_are_none),
         cmocka_unit_test(too_many_rows),
         cmocka_unit_test(verify_reads_as_open_does),
+        cmocka_unit_test(rows_have_the_ids_of_an_id_map),
+        cmocka_unit_test(id_maps_that_are_refused),
+        cmocka_unit_test(indexes_nested_without_end),
     };
     return cmocka_run_group_tests_name("faiss_file", tests, enter_folder, leave_folder);
 }
