@@ -13,8 +13,9 @@ ALLOWED = {
     "base": set(),
     "simd": {"base"},
     "core": {"base", "simd"},
-    "annoy": {"base", "simd", "core"},
-    "faiss": {"base", "simd", "core"},
+    "scan": {"base", "simd", "core"},
+    "annoy": {"base", "simd", "core", "scan"},
+    "faiss": {"base", "simd", "core", "scan"},
     "milvus": {"base", "simd", "core", "milvus.pb-c.h"},  # the last is generated from milvus/milvus.proto
     "data": {"base", "core/matrix.h"},
     "api": {"base", "simd", "core", "annoy", "faiss", "milvus", "data"},

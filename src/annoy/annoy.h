@@ -43,8 +43,6 @@ typedef struct vr_annoy_layout {
 
 vr_annoy_layout vr_annoy_layout_of(vr_annoy_metric metric, size_t dim, bool current);
 
-typedef struct vr_annoy_codes vr_annoy_codes; /* codes.h */
-
 typedef struct vr_annoy {
     vrec_indexer base; /* whose rows count the holes, too */
     vr_annoy_layout layout;
@@ -58,7 +56,7 @@ typedef struct vr_annoy {
     _Atomic size_t heap_room;     /* the most that a query has needed so far */
 
     bool wants_codes;
-    vr_lazy codes; /* vr_annoy_codes, when queries have made them */
+    vr_lazy codes; /* vr_records of the items, when queries have made them */
 } vr_annoy;
 
 static inline const uint8_t *vr_annoy_node(const vr_annoy *forest, uint32_t i)

@@ -20,7 +20,7 @@ void vr_annoy_free(vrec_indexer *indexer)
 {
     vr_annoy *forest = (vr_annoy *)indexer;
     vr_scratch_clear(&indexer->scratch);
-    vr_annoy_free_codes(atomic_load(&forest->codes.made));
+    vr_records_free(atomic_load(&forest->codes.made));
     vr_scratch_clear(&forest->heaps);
     vr_scratch_clear(&forest->marks);
     vr_map_close(&forest->map);

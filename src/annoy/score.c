@@ -93,8 +93,7 @@ static void add_by_codes(queue *q, const vr_annoy_coded *coded)
 {
     const vr_annoy_scorer *s = q->scorer;
     const vr_annoy_walk *walk = q->walk;
-    s->simd->code_ids(&coded->query, s->codes->records, s->codes->lines, walk->found, walk->found_count,
-                      s->bounds);
+    vr_records_bounds(s->codes, &coded->query, walk->found, walk->found_count, s->bounds);
     uint64_t last = add_best(q), limit = q->top->limit;
     float floor = vr_annoy_floor(s->forest, coded, limit);
     for (size_t i = 0; i < walk->found_count; i++) {

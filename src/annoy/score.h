@@ -11,10 +11,10 @@ typedef struct vr_annoy_scorer {
     const vr_annoy *forest;
     const vr_query *query;
     const vr_simd *simd;
-    const vr_annoy_codes *codes; /* or NULL; then so are digits, bounds and best */
-    int8_t *digits;              /* of the query: lines * 64 */
-    float *bounds;               /* one for every candidate */
-    uint64_t *best;              /* as many as a vr_topk of the query has */
+    const vr_records *codes; /* or NULL; then so are digits, bounds and best */
+    int8_t *digits;          /* of the query: lines * 64 */
+    float *bounds;           /* one for every candidate */
+    uint64_t *best;          /* as many as a vr_topk of the query has */
 } vr_annoy_scorer;
 
 /* Whether there are enough candidates for most of them to be dropped. */

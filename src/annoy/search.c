@@ -15,7 +15,7 @@ typedef struct search {
     vr_annoy *forest;
     const vr_query *query;
     const vr_simd *simd;
-    const vr_annoy_codes *codes; /* or NULL */
+    const vr_records *codes; /* or NULL */
     vr_annoy_limits limits;
     size_t k, room; /* results; candidates at the most */
     size_t portion; /* queries that a thread takes at a time */

@@ -5,7 +5,7 @@
  *
  * The tile kernel gives no distances, only who may be near: it compares many queries with many rows
  * from data laid out for it, and answers one bit per pair. Its rounding differs from the row kernels',
- * so its callers leave room for that in the floor (see faiss/flat_scan.c) and ask a row kernel about every
+ * so its callers leave room for that in the floor (scan/bound.h) and ask a row kernel about every
  * pair it lets through.
  *
  * Values need no alignment beyond a float's. Nothing is read past the given rows.
@@ -22,7 +22,7 @@ enum { VR_TILE_ROWS_MAX = 32, VR_TILE_QUERIES_MAX = 16 };
 /* Added to a 4-bit digit, within -VR_NIBBLE_MAX..VR_NIBBLE_MAX, before it is stored. */
 enum { VR_NIBBLE_MAX = 7, VR_NIBBLE_BIAS = 8 };
 
-/* What the code kernels know of a query, or of several: core/codes.h says what these are. */
+/* What the code kernels know of a query, or of several: scan/encode.h says what these are. */
 typedef struct vr_code_queries {
     const int8_t *digits;                /* [group][query][4] */
     int32_t offset[VR_TILE_QUERIES_MAX]; /* what the bias of the rows adds to dot */

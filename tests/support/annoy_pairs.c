@@ -93,7 +93,7 @@ static vrec_indexer *open_with(size_t kind, size_t dim, const char *codes)
     return indexer;
 }
 
-const vr_annoy_codes *codes_of(vrec_indexer *indexer)
+const vr_records *codes_of(vrec_indexer *indexer)
 {
     return atomic_load(&((vr_annoy *)indexer)->codes.made);
 }

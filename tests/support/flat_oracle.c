@@ -3,6 +3,7 @@
 
 #include "faiss/flat/kind.h"
 #include "faiss/kinds.h"
+#include "scan/encode.h"
 
 /* ---- Values ---- */
 

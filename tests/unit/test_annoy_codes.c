@@ -65,7 +65,7 @@ static void check_floors(vrec_indexer *indexer, const float *query, size_t *drop
     static float distances[ROWS], sums[ROWS];
     static int8_t digits[DIM_MAX + 64];
     vr_annoy *forest = (vr_annoy *)indexer;
-    const vr_annoy_codes *codes = codes_of(indexer);
+    const vr_records *codes = codes_of(indexer);
     vr_annoy_coded coded;
     uint32_t rows[ROWS];
     float norm;
@@ -75,7 +75,7 @@ static void check_floors(vrec_indexer *indexer, const float *query, size_t *drop
     assert_true(vr_annoy_encode(forest, codes, query, norm, digits, &coded));
     for (size_t i = 0; i < count; i++)
         rows[i] = (uint32_t)ids[i];
-    codes->simd->code_ids(&coded.query, codes->records, codes->lines, rows, count, sums);
+    vr_records_bounds(codes, &coded.query, rows, count, sums);
     for (size_t i = 0; i < count; i++) {
         float d = distances[i], smaller = forest->layout.metric == VR_ANNOY_DOT ? -d : d * d;
         /* The root that is reported may be of a slightly smaller square: give way to the next larger. */

@@ -1,8 +1,9 @@
-/* The exact index: its rows as they stand in a file, and after a while a second, smaller copy of them.
- * SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/flat/flat.h"
 
 #include "base/memory.h"
+#include "core/results.h"
+#include "scan/search.h"
 
 /* The codes are made by the query that brings the scans since the index was opened to this number. By
  * then they pay: making them takes as long as about twenty scans by rows. */
@@ -35,7 +36,7 @@ vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **
 void vr_flat_free(vrec_indexer *indexer)
 {
     vr_flat *flat = (vr_flat *)indexer;
-    vr_codes_free(atomic_load(&flat->codes.made));
+    vr_blocks_free(atomic_load(&flat->codes.made));
     vr_scratch_clear(&indexer->scratch);
     vr_free(indexer->ids);
     vr_free(flat->items);
@@ -55,30 +56,33 @@ void vr_flat_describe(vr_flat *flat)
 
 /* ---- Codes ---- */
 
-float vr_flat_bias(const vr_flat *flat)
-{
-    return flat->index.metric == VR_METRIC_L2 ? vr_slack(flat->index.base.dim) - 0.5f : 0.0f;
-}
-
 static void *create_codes(void *context)
 {
     const vr_flat *flat = context;
-    return vr_codes_create(vr_simd_get(), flat->index.base.rows, flat->index.base.dim, vr_flat_bias(flat));
+    const vrec_indexer *base = &flat->index.base;
+    const vr_simd *simd = vr_simd_get();
+    size_t blocks = vr_block_count(simd, base->rows);
+    return vr_blocks_create(simd, blocks, base->dim, flat->index.metric, simd->code_max);
 }
 
+/* first is a multiple of every kernel's tile_rows, as is count but at the end. */
 static void fill_codes(void *context, void *codes, size_t first, size_t count)
 {
     const vr_flat *flat = context;
-    vr_codes_fill(codes, flat->items, first, count);
+    vr_blocks *blocks = codes;
+    size_t step = blocks->simd->tile_rows, end = first + count;
+    for (size_t row = first; row < end; row += step)
+        vr_blocks_put(blocks, row / step, flat->items + row * flat->index.base.dim,
+                      vr_min(step, end - row));
 }
 
 static void free_codes(void *codes)
 {
-    vr_codes_free(codes);
+    vr_blocks_free(codes);
 }
 
-vrec_status vr_flat_codes(vr_flat *flat, const vr_query *query, size_t threads, const vr_codes **out,
-                          vrec_error *err)
+/* *out is NULL where the query has to do without. */
+static vrec_status get_codes(vr_flat *flat, const vr_query *query, const vr_blocks **out, vrec_error *err)
 {
     *out = NULL;
     if (!flat->wants_codes)
@@ -90,11 +94,50 @@ vrec_status vr_flat_codes(vr_flat *flat, const vr_query *query, size_t threads, 
                          .fill = fill_codes,
                          .free = free_codes,
                          .context = flat,
-                         .threads = threads,
+                         .threads = query->threads,
                          .progress = query->progress,
                          .total_steps = (uint64_t)flat->index.base.rows * queries };
     const void *codes;
     vrec_status status = vr_lazy_get(&flat->codes, &recipe, queries, &codes, err);
     *out = codes;
     return status;
+}
+
+/* ---- Queries ---- */
+
+/* Where answers of a call go. */
+typedef struct answers {
+    const vr_flat *flat;
+    const vr_query *query;
+} answers;
+
+static void put_found(void *context, size_t row, const vr_topk *top)
+{
+    const answers *a = context;
+    vr_put_topk(a->query, row, top, a->flat->index.base.ids,
+                a->flat->index.base.larger_is_nearer ? vr_negated : vr_unchanged);
+}
+
+vrec_status vr_flat_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
+{
+    vr_flat *flat = (vr_flat *)indexer;
+    answers to = { flat, query };
+    vr_rows rows = {
+        .values = flat->items, .count = indexer->rows, .dim = indexer->dim, .metric = flat->index.metric
+    };
+    if (rows.count == 0)
+        return VREC_OK;
+    vrec_status status = get_codes(flat, query, &rows.blocks, err);
+    if (status != VREC_OK)
+        return status;
+    vr_search search = { .rows = &rows,
+                         .queries = query->queries,
+                         .filter = &query->filter,
+                         .k = query->top_k,
+                         .threads = query->threads,
+                         .scratch = &indexer->scratch,
+                         .progress = query->progress,
+                         .found = put_found,
+                         .context = &to };
+    return vr_search_rows(&search, err);
 }

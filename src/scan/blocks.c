@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scan/blocks.h"
+
+#include "base/memory.h"
+#include "scan/bound.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { SCALE, ERROR, LENGTH, BIAS, FACTORS };
+
+vr_blocks *vr_blocks_create(const vr_simd *simd, size_t count, size_t dim, vr_metric metric, int digit_max)
+{
+    size_t groups = (dim + 7) / 8 * 2;
+    vr_blocks *blocks = dim <= VR_CODES_DIM_MAX ? vr_alloc(1, sizeof *blocks) : NULL;
+    if (!blocks)
+        return NULL;
+    *blocks = (vr_blocks){ .simd = simd,
+                           .dim = dim,
+                           .groups = groups,
+                           .block_bytes = simd->tile_rows * (groups * 4 + FACTORS * sizeof(float)),
+                           .digit_max = digit_max,
+                           .bias_factor = vr_bias_factor(metric, dim),
+                           .count = count };
+    blocks->bytes = vr_alloc(count, blocks->block_bytes);
+    if (!blocks->bytes) {
+        vr_free(blocks);
+        return NULL;
+    }
+    return blocks;
+}
+
+void vr_blocks_free(vr_blocks *blocks)
+{
+    if (blocks)
+        vr_free(blocks->bytes);
+    vr_free(blocks);
+}
+
+/* digits: groups * 4, of which those past dim are 0. */
+static void put_row(const vr_blocks *blocks, uint8_t *block, size_t i, const float *x, int8_t *digits)
+{
+    const vr_simd *simd = blocks->simd;
+    vr_coded row = { 0 };
+    float norm;
+    simd->dot_rows(x, x, 1, blocks->dim, &norm);
+    bool usual = norm < VR_HUGE_NORM;
+    if (usual)
+        row = vr_encode(x, blocks->dim, norm, blocks->digit_max, digits);
+    else
+        memset(digits, 0, blocks->dim);
+    float *factors = (float *)(void *)(block + simd->tile_rows * blocks->groups * 4) + i;
+    factors[SCALE * simd->tile_rows] = row.scale;
+    factors[ERROR * simd->tile_rows] = row.error;
+    factors[LENGTH * simd->tile_rows] = row.length;
+    factors[BIAS * simd->tile_rows] = usual ? blocks->bias_factor * norm : INFINITY;
+    for (size_t g = 0; g < blocks->groups; g++)
+        for (size_t j = 0; j < 4; j++)
+            block[(g * simd->tile_rows + i) * 4 + j] = (uint8_t)(digits[g * 4 + j] + simd->code_bias);
+}
+
+void vr_blocks_put(vr_blocks *blocks, size_t block, const float *rows, size_t count)
+{
+    int8_t digits[VR_CODES_DIM_MAX] = { 0 };
+    uint8_t *bytes = blocks->bytes + block * blocks->block_bytes;
+    if (count < blocks->simd->tile_rows)
+        memset(bytes, 0, blocks->block_bytes);
+    for (size_t i = 0; i < count; i++)
+        put_row(blocks, bytes, i, rows + i * blocks->dim, digits);
+}
+
+void vr_blocks_query(const vr_blocks *blocks, const float *query, size_t q, size_t width, int8_t *digits,
+                     vr_code_queries *queries)
+{
+    int8_t plain[VR_CODES_DIM_MAX] = { 0 };
+    vr_encode_query(blocks->simd, query, blocks->dim, q, plain, queries);
+    for (size_t j = 0; j < blocks->groups * 4; j++)
+        digits[(j / 4 * width + q) * 4 + j % 4] = plain[j];
+    queries->digits = digits;
+}

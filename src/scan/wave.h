@@ -1,0 +1,70 @@
+/* Queries that are compared together, laid out as the kernels want them.
+ *
+ * A wave is as many queries as fit the caches. It is readied by one thread, and then read by all:
+ *
+ *     vr_wave_plan      decides how rows and queries are compared, and so what is needed of a query
+ *     vr_wave_place     divides memory for it
+ *     for every wave:   count = 0; vr_wave_add for each query; vr_wave_lay_out
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_SCAN_WAVE_H
+#define VR_SCAN_WAVE_H
+
+#include "core/metric.h"
+#include "scan/blocks.h"
+#include "simd/simd.h"
+
+#include <stdint.h>
+
+/* Rows to be compared with queries. */
+typedef struct vr_rows {
+    const float *values; /* count x dim, packed */
+    size_t count, dim;
+    vr_metric metric;
+    const vr_blocks *blocks; /* the same rows as digits, from block 0 on; or NULL */
+    const uint32_t *numbers; /* what rows are called in keys and by filters; NULL: 0, 1, 2... */
+} vr_rows;
+
+/* How rows are compared with queries; scan.c says more. */
+typedef enum vr_way { VR_BY_ROWS, VR_BY_PANELS, VR_BY_BLOCKS } vr_way;
+
+typedef struct vr_wave {
+    const vr_simd *simd;
+    const vr_blocks *blocks; /* what digits are laid out for; NULL unless the way is by blocks */
+    vr_way way;
+    vr_metric metric;
+    size_t dim;
+    size_t width; /* queries that one kernel call compares */
+    size_t room;  /* queries at the most, a multiple of width */
+
+    size_t count;
+    size_t *query_of;       /* the caller's number for each of them, which its filter knows */
+    float *vectors;         /* room x dim */
+    float *norms;           /* |q|^2 */
+    float *reaches;         /* IP by panels: by how much a floor sinks per |x| */
+    float *panels;          /* by panels: the vectors as the tile kernel wants them, width at a time */
+    vr_code_queries *coded; /* by blocks: width queries each */
+    int8_t *digits;
+} vr_wave;
+
+/* For so many queries in all, of which at most room at a time. The rows that the wave will be compared with
+ * are these or others of their dim, metric and form of blocks. */
+void vr_wave_plan(vr_wave *wave, const vr_rows *rows, size_t queries, size_t room);
+
+/* Gives the wave its part of a block of memory from *end on, and moves *end past it. With base 0 it only
+ * measures. */
+void vr_wave_place(vr_wave *wave, uintptr_t base, size_t *end);
+
+/* Where the next query's vector is to be written before it is added. */
+static inline float *vr_wave_next(const vr_wave *wave)
+{
+    return wave->vectors + wave->count * wave->dim;
+}
+
+/* Adds the finite vector that stands at vr_wave_next(). */
+void vr_wave_add(vr_wave *wave, size_t query);
+
+/* Lays out what has been added. */
+void vr_wave_lay_out(vr_wave *wave);
+
+#endif
