@@ -6,7 +6,7 @@
  *   several queries at once which pairs may be near enough. The few that it lets through are asked of
  *   the row kernel.
  * - By blocks, when the rows stand there as digits, too: the same question is asked of a quarter of the
- * bytes, without laying anything out.
+ *   bytes, without laying anything out.
  *
  * So distances always come from the row kernel, and have the same bits every way. The others only drop
  * pairs, and never one that the row kernel would accept: bound.c shows why.
@@ -28,7 +28,8 @@
 enum {
     ROWS_MAX = 1024,         /* whose distances are computed before they are looked at */
     BLOCK_BYTES = 128 << 10, /* of rows that several queries share: a part of the L2 cache */
-    TOGETHER = 16            /* distances that are looked at together */
+    TOGETHER = 16,           /* distances that are looked at together */
+    LISTED = 64              /* rows of a list whose distances are computed together */
 };
 
 /* ---- Limits ---- */
@@ -132,6 +133,23 @@ static void scan_by_rows(vr_scanner *s, size_t first, size_t count)
             distances_to(s, q, i, rows, s->space);
             offer_all(s, q, s->space, i, rows);
         }
+    }
+}
+
+void vr_scan_listed(vr_scanner *s, size_t q, const uint32_t *rows, size_t count)
+{
+    const vr_wave *wave = s->wave;
+    const float *query = wave->vectors + q * wave->dim;
+    size_t stride = wave->dim * sizeof(float);
+    float distances[LISTED];
+    for (size_t i = 0; i < count; i += LISTED) {
+        size_t part = vr_min(LISTED, count - i);
+        if (wave->metric == VR_METRIC_L2)
+            wave->simd->l2_ids(query, s->rows->values, stride, rows + i, part, wave->dim, distances);
+        else
+            wave->simd->dot_ids(query, s->rows->values, stride, rows + i, part, wave->dim, distances);
+        for (size_t j = 0; j < part; j++)
+            offer(s, q, distances[j], rows[i + j]);
     }
 }
 

@@ -37,6 +37,10 @@ void vr_scanner_start(vr_scanner *s);
 /* Takes over limits that other threads have made smaller. */
 void vr_scanner_update(vr_scanner *s);
 
+/* Compares query q of the wave with the rows of these numbers alone, in whichever way others are compared:
+ * for a filter that lets so few rows pass that asking of all would be a waste. */
+void vr_scan_listed(vr_scanner *s, size_t q, const uint32_t *rows, size_t count);
+
 /* Compares all queries with count rows from first on, which is a multiple of tile_rows. */
 void vr_scan(vr_scanner *s, size_t first, size_t count);
 

@@ -290,6 +290,62 @@ static void assert_in_lists(vr_metric metric, bool coded, size_t queries)
     vr_free(block);
 }
 
+/* Rows here and there, in any order, for one query of several, and the others' answers left alone. */
+static void assert_listed(vr_metric metric, size_t queries)
+{
+    enum { K = 9, LISTED = 150 };
+    static uint64_t kept[QUERIES][2 * K + 32];
+    vr_wave wave;
+    vr_rows all = rows_of(metric);
+    vr_topk tops[QUERIES];
+    vr_filter filter = { .allow = bitmaps, .allow_rows = ROWS, .allow_stride = ROWS / 8 + 1 };
+    vr_scanner s = { .rows = &all, .filter = &filter, .tops = tops };
+    uint64_t expected[LISTED];
+    uint32_t listed[LISTED];
+    size_t bytes = 0, end = 0, count = 0, asked = queries - 1;
+    for (uint32_t i = 0; i < LISTED; i++)
+        listed[i] = (i * 53 + 60) % ROWS; /* among them the rows with NaN and Inf */
+    vr_wave_plan(&wave, &all, queries, queries);
+    vr_wave_place(&wave, 0, &bytes);
+    vr_scanner_place(&s, &wave, 0, &bytes);
+    void *block = vr_alloc(bytes, 1);
+    assert_non_null(block);
+    vr_wave_place(&wave, (uintptr_t)block, &end);
+    vr_scanner_place(&s, &wave, (uintptr_t)block, &end);
+    wave.count = 0;
+    for (size_t q = 8; q < 8 + queries; q++) {
+        memcpy(vr_wave_next(&wave), vectors + q * DIM, DIM * sizeof(float));
+        vr_wave_add(&wave, q);
+        vr_topk_init(&tops[q - 8], kept[q - 8], K);
+        tops[q - 8].limit = vr_no_limit();
+    }
+    vr_wave_lay_out(&wave);
+    vr_scanner_start(&s);
+    vr_scan_listed(&s, asked, listed, LISTED);
+    for (size_t i = 0; i < LISTED; i++) {
+        float distance = distance_of(metric, vectors + (8 + asked) * DIM, values + listed[i] * DIM);
+        if (isfinite(distance) && is_allowed(&filter, 8 + asked, listed[i]))
+            expected[count++] = vr_topk_key(metric == VR_METRIC_IP ? -distance : distance, listed[i]);
+    }
+    qsort(expected, count, sizeof *expected, compare_keys);
+    vr_topk_finish(&tops[asked]);
+    assert_int_equal(tops[asked].count, K);
+    assert_true(count > K);
+    assert_memory_equal(tops[asked].keys, expected, K * sizeof *expected);
+    for (size_t q = 0; q < asked; q++)
+        assert_int_equal(tops[q].count, 0);
+    vr_free(block);
+}
+
+static void given_rows(void **state)
+{
+    (void)state;
+    for (size_t metric = 0; metric < 2; metric++) {
+        assert_listed((vr_metric)metric, 1);
+        assert_listed((vr_metric)metric, 25);
+    }
+}
+
 static void lists_of_rows(void **state)
 {
     (void)state;
@@ -340,9 +396,13 @@ static void the_caller_stops_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_rows),      cmocka_unit_test(few_rows),
-        cmocka_unit_test(filtered_rows), cmocka_unit_test(rows_called_otherwise),
-        cmocka_unit_test(lists_of_rows), cmocka_unit_test(the_caller_stops_it),
+        cmocka_unit_test(all_rows),
+        cmocka_unit_test(few_rows),
+        cmocka_unit_test(filtered_rows),
+        cmocka_unit_test(rows_called_otherwise),
+        cmocka_unit_test(lists_of_rows),
+        cmocka_unit_test(given_rows),
+        cmocka_unit_test(the_caller_stops_it),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
