@@ -1,8 +1,10 @@
 /* The annoy backend: from what an indexer is made. SPDX-License-Identifier: Apache-2.0 */
 #include "annoy/backend.h"
 
-#include "annoy/annoy.h"
+#include "annoy/build.h"
+#include "annoy/file.h"
 #include "annoy/table.h"
+#include "annoy/verify.h"
 #include "base/threads.h"
 
 static vr_annoy_source source_of(const vr_options *given, size_t dim)

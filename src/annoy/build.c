@@ -5,7 +5,9 @@
  * then follow each other on one thread. Or every tree has a stream of its own.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy/tree.h"
+#include "annoy/build.h"
+
+#include "annoy/top.h"
 
 #include "base/memory.h"
 #include "core/indexer.h"

@@ -1,8 +1,12 @@
 /* Annoy's files: nothing but nodes, as annoy.h describes them. Mapped read-only, so that processes share
  * one copy and opening reads next to nothing, or read into memory. SPDX-License-Identifier: Apache-2.0 */
-#include "annoy/codes.h"
+#include "annoy/file.h"
 
+#include "annoy/check.h"
+#include "annoy/search.h"
+#include "base/bytes.h"
 #include "base/memory.h"
+#include "scan/records.h"
 
 enum {
     BLOCK = 8 << 20 /* bytes read or written at a time */

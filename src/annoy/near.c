@@ -1,6 +1,6 @@
 /* Items near: copied side by side, aligned to cache lines, so that all of them stay in a cache while a tree
  * divides them down to its leaves. SPDX-License-Identifier: Apache-2.0 */
-#include "annoy/split.h"
+#include "annoy/near.h"
 
 #include "base/memory.h"
 

@@ -1,7 +1,8 @@
 /* Search: candidates are found in the trees (walk.c) and compared with the query (score.c).
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy/score.h"
+#include "annoy/search.h"
 
+#include "annoy/score.h"
 #include "annoy/table.h"
 #include "base/memory.h"
 #include "core/matrix.h"
@@ -68,8 +69,7 @@ static vrec_status answer(worker *w, size_t first, size_t end, vrec_error *err)
             vr_topk_finish(&top);
             vr_put_topk(w->s->query, walk->row, &top, NULL, dot ? vr_negated : root);
         }
-        for (size_t j = 0; j < walk->found_count; j++)
-            walk->marks[walk->found[j] / 64] = 0;
+        vr_marks_clear(walk->marks, walk->found, walk->found_count);
     }
     return status;
 }

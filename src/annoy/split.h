@@ -59,14 +59,4 @@ uint8_t vr_annoy_side(const vr_annoy_items *items, const vr_annoy_plane *plane, 
 uint32_t vr_annoy_sides(const vr_annoy_items *items, const vr_annoy_plane *plane, const uint32_t *ids,
                         uint32_t count, vr_kiss *random, uint8_t *sides);
 
-/* near.c: so many items are brought near, where a cache holds them while they are divided further. */
-uint32_t vr_annoy_near(const vr_annoy_items *items);
-
-/* Room to bring so many items near; false if memory is short. Free it in either case. */
-bool vr_annoy_near_init(vr_annoy_items *near, const vr_annoy_items *items);
-void vr_annoy_near_free(vr_annoy_items *near);
-
-/* Copies the items with these ids, which become 0, 1, 2... */
-void vr_annoy_bring_near(vr_annoy_items *near, const vr_annoy_items *items, uint32_t *ids, uint32_t count);
-
 #endif

@@ -8,7 +8,7 @@
  * matter.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy/tree.h"
+#include "annoy/top.h"
 
 #include "base/memory.h"
 

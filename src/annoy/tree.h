@@ -2,7 +2,7 @@
 #ifndef VR_ANNOY_TREE_H
 #define VR_ANNOY_TREE_H
 
-#include "annoy/split.h"
+#include "annoy/near.h"
 
 /* The nodes of one tree in their order, the root last. A child below the number of items is an item,
  * else the number of items + a position among these nodes. */
@@ -56,12 +56,6 @@ void vr_annoy_start(const vr_annoy_work *work);
 /* Builds what is above count ids from begin on. *child is its node, as a split has it, or the item. */
 vrec_status vr_annoy_grow(const vr_annoy_work *work, uint32_t begin, uint32_t count, vr_kiss *random,
                           uint32_t *child, vrec_error *err);
-
-/* top.c: builds count <= VR_ANNOY_GROUP trees over the same items, whose upper parts are divided level by
- * level. They share nothing; streams is one random stream each. */
-enum { VR_ANNOY_GROUP = 8 };
-vrec_status vr_annoy_grow_by_levels(const vr_annoy_work *works, uint32_t count, const vr_kiss *streams,
-                                    vrec_error *err);
 
 /* Finds a plane for these ids and moves those on side 0 to the front; returns how many. The first attempt
  * may have been made: then the node has its plane, the order its sides, and ones are on side 1. */

@@ -1,7 +1,8 @@
 /* All of a file: that every tree is one, and leads to every item exactly once.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "annoy/annoy.h"
+#include "annoy/verify.h"
 
+#include "annoy/check.h"
 #include "base/memory.h"
 
 typedef struct verify {

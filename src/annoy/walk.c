@@ -15,6 +15,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "annoy/walk.h"
 
+#include "annoy/check.h"
 #include "base/memory.h"
 #include "core/topk.h"
 
@@ -69,20 +70,19 @@ bool vr_annoy_take(vr_annoy_crew *crew)
 {
     vr_annoy *forest = crew->forest;
     size_t room = vr_max(atomic_load(&forest->heap_room), 2 * (size_t)forest->root_count + 64);
-    size_t words = forest->count / 64 + 1;
     uint64_t *heaps = vr_scratch_take(&forest->heaps, crew->size * room * sizeof *heaps);
-    crew->marks = vr_scratch_take(&forest->marks, crew->size * words * sizeof *crew->marks);
+    crew->marks = vr_marks_take(&forest->marks, crew->size, forest->count);
     if (heaps)
         set_heaps(crew, heaps, room);
     for (size_t i = 0; crew->marks && i < crew->size; i++)
-        crew->walks[i].marks = crew->marks + i * words;
+        crew->walks[i].marks = crew->marks + i * vr_marks_words(forest->count);
     return heaps && crew->marks;
 }
 
 void vr_annoy_give(vr_annoy_crew *crew)
 {
     vr_scratch_give(&crew->forest->heaps, crew->heaps);
-    vr_scratch_give(&crew->forest->marks, crew->marks);
+    vr_marks_give(&crew->forest->marks, crew->marks);
 }
 
 /* Doubles the heaps. */
@@ -118,10 +118,8 @@ static vrec_status corrupt(const vr_annoy_walk *w, uint32_t node, vrec_error *er
 
 static void find(vr_annoy_walk *w, uint32_t item)
 {
-    uint64_t bit = (uint64_t)1 << item % 64, *word = &w->marks[item / 64];
     w->found[w->found_count] = item;
-    w->found_count += !(*word & bit);
-    *word |= bit;
+    w->found_count += vr_mark(w->marks, item);
     w->strange |= item >= w->crew->forest->base.rows;
 }
 

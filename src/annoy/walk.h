@@ -3,6 +3,7 @@
 #define VR_ANNOY_WALK_H
 
 #include "annoy/annoy.h"
+#include "core/marks.h"
 #include "simd/simd.h"
 
 enum { VR_ANNOY_TOGETHER = 4 /* queries of one thread */ };
@@ -22,7 +23,7 @@ typedef struct vr_annoy_walk {
     size_t row; /* of the query in the caller's matrix */
     float *vector;
     float norm;      /* angular: its squared length */
-    uint64_t *marks; /* a bit per node: it is a candidate already. All zero before */
+    uint64_t *marks; /* of nodes that are candidates already */
     uint32_t *found; /* the candidates, without repetition */
     size_t found_count;
     bool strange; /* one of them isn't among the items: of a damaged file */

@@ -37,4 +37,13 @@ static inline size_t vr_max(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Asks for bytes > 0 to be brought into the cache, without waiting for them. */
+static inline void vr_prefetch(const void *address, size_t bytes)
+{
+    const char *first = address;
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(first + i);
+    __builtin_prefetch(first + bytes - 1);
+}
+
 #endif
