@@ -1,7 +1,7 @@
 /* Any bytes as a file of vectors, in every format: either an error, or a matrix whose values are all
  * there. SPDX-License-Identifier: Apache-2.0 */
 #include "core/matrix.h"
-#include "data/format.h"
+#include "data/view.h"
 
 #include <stdlib.h>
 

@@ -148,8 +148,3 @@ size_t vr_find_nonfinite(const float *values, size_t count)
     }
     return i;
 }
-
-vrec_matrix vrec_matrix_f32(const float *data, size_t rows, size_t dim)
-{
-    return (vrec_matrix){ .struct_size = sizeof(vrec_matrix), .data = data, .rows = rows, .dim = dim };
-}

@@ -1,9 +1,9 @@
-/* Files of vectors. SPDX-License-Identifier: Apache-2.0 */
+/* Which formats of files of vectors there are, and what they can hold. SPDX-License-Identifier: Apache-2.0
+ */
 #ifndef VR_DATA_FORMAT_H
 #define VR_DATA_FORMAT_H
 
-#include "base/bytes.h"
-#include "base/file.h"
+#include "vrec/vrec.h"
 
 #include <stdbool.h>
 
@@ -40,24 +40,5 @@ void vr_endings_for(int32_t type, char out[VR_ENDINGS_MAX]);
 
 /* A type as NumPy's files and our messages call it: "f4". */
 const char *vr_type_code(int32_t type);
-
-/* Views a mapped file as a matrix, all sizes checked against the file's; nothing is copied. path is for
- * errors. */
-vrec_status vr_format_view(const vr_format *format, const vr_map *map, const char *path, vrec_matrix *out,
-                           vrec_error *err);
-
-/* The same for each layout. */
-vrec_status vr_npy_view(const vr_map *map, const char *path, vrec_matrix *out, vrec_error *err);
-vrec_status vr_vecs_view(const vr_map *map, const char *path, int32_t type, vrec_matrix *out,
-                         vrec_error *err);
-vrec_status vr_bin_view(const vr_map *map, const char *path, int32_t type, vrec_matrix *out,
-                        vrec_error *err);
-
-/* The view of rows x dim packed values, which must fill the file from offset, within it, to its end. */
-vrec_status vr_packed_view(const vr_map *map, const char *path, size_t offset, size_t rows, size_t dim,
-                           int32_t type, vrec_matrix *out, vrec_error *err);
-
-/* The header of a .npy file with a matrix in C order, byte for byte what numpy.save writes. */
-void vr_npy_header(int32_t type, size_t rows, size_t dim, uint8_t out[VR_NPY_HEADER]);
 
 #endif

@@ -6,10 +6,12 @@
  * It is read by the small parser below, which knows these three and nothing else of Python.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "data/format.h"
+#include "data/npy.h"
 
+#include "base/bytes.h"
 #include "base/memory.h"
 #include "core/matrix.h"
+#include "data/packed.h"
 
 #include <stdio.h>
 #include <string.h>

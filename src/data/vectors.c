@@ -2,10 +2,13 @@
  * dim for all. .fbin .u8bin .i8bin .ibin: the number of rows and the dim (uint32 each), then the values.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "data/format.h"
+#include "data/vectors.h"
 
+#include "base/bytes.h"
 #include "base/memory.h"
 #include "core/matrix.h"
+#include "data/format.h"
+#include "data/packed.h"
 
 /* Row dims lie a row apart, so this touches every page of the file once. */
 static vrec_status check_rows(const vr_map *map, const char *path, int32_t dim, size_t row_bytes,

@@ -1,8 +1,12 @@
 /* Matrices into files, block by block. SPDX-License-Identifier: Apache-2.0 */
-#include "data/format.h"
+#include "data/write.h"
 
+#include "base/bytes.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "core/matrix.h"
+#include "data/format.h"
+#include "data/npy.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -145,12 +149,10 @@ static vrec_status write_rows(const writer *w, vr_output *out, vrec_error *err)
     return status;
 }
 
-vrec_status vrec_data_save(const char *path, const vrec_matrix *matrix, vrec_error *err)
+vrec_status vr_data_write(const char *path, const vrec_matrix *matrix, vrec_error *err)
 {
     vr_output out;
     writer w = { .path = path };
-    if (!path)
-        return vr_fail(err, VREC_INVALID, "saving a matrix: path is NULL");
     vrec_status status = prepare(&w, matrix, err);
     if (status != VREC_OK)
         return status;

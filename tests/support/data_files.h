@@ -5,7 +5,8 @@
 
 #include "support/failed.h"
 #include "core/matrix.h"
-#include "data/format.h"
+#include "data/npy.h"
+#include "data/view.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
