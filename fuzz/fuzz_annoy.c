@@ -1,9 +1,9 @@
 /* Any bytes as an Annoy file, of a metric and dimension that the first two bytes choose: either an error
  * that says something, or a forest that answers queries, and that is verified or not.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "annoy/backend.h"
 #include "annoy/file.h"
 #include "annoy/verify.h"
-#include "annoy/backend.h"
 #include "base/memory.h"
 
 #include <math.h>

@@ -4,6 +4,24 @@
  * Two plans. One random stream through all trees is Annoy's with one thread, and gives its bytes; trees
  * then follow each other on one thread. Or every tree has a stream of its own.
  *
+ * The phases, each of which ends before the next begins, whatever the threads:
+ *
+ *     prepare()              the vectors are copied into the image, the file's bytes, where the items'
+ * nodes will be; lengths and what follows from them are computed; the nodes completed grow() threads take
+ * groups of trees and grow them; from here on items are only read forget_spare_trees()   where there are to
+ * be as many trees as it takes, those too many are dropped assemble()             every tree gets its place
+ * in the image, is copied there with the numbers of its nodes put right, and freed; copies of the roots
+ * come last
+ *
+ * Who owns what: the build owns the image until it is returned, and the arrays that items points to. A tree
+ * belongs to the thread that grows it, and to the build once it is grown. Bench and orders are a thread's
+ * own.
+ *
+ * What guards what: finished and placed, by which threads tell each other how far they are, are atomic
+ * counts that decide nothing but when to stop and what to report. With an automatic number of trees,
+ * threads may therefore start more trees than needed, and which ones differs from run to run; but trees are
+ * taken in their order, so those that are kept are always the same.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "annoy/build.h"
 

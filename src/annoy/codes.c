@@ -47,7 +47,8 @@ enum { SEEN_BEFORE_CODES = 2 };
 
 /* ---- Items ---- */
 
-/* Denormals aren't, even where the processor takes them for it. */
+/* Whether every value is +0 or -0. Asked of the bits, because a processor that is told to flush denormals
+ * to zero would call a vector of these zero, too. */
 static bool is_zero(const float *x, size_t count)
 {
     uint32_t all = 0, bits;

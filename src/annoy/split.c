@@ -10,6 +10,15 @@
  * Where Annoy's bytes aren't wanted, the means take their sample in small batches: each batch is compared
  * with the means as they were before it.
  *
+ * The phases of a split: two_means() draws a sample of the items and moves two means towards it;
+ * vr_annoy_split() writes the plane halfway between them to a node; vr_annoy_plane_of() makes a copy of it
+ * that begins at a cache line; vr_annoy_sides(), or top.c with vr_annoy_side(), asks it of every item.
+ *
+ * What must hold: random numbers are drawn in Annoy's order, two for the means, then those of the sample,
+ * then one for every item that lies in the plane. The items are only read, so any number of threads may
+ * divide them at once. The room for the two means is the caller's, who may use it for the copy of the plane
+ * next.
+ *
  * How close: a sum of d products in float32, in any order, errs by at most g |x||y| with
  * g = (d + 8) * 2^-24 / (1 - (d + 8) * 2^-24) (Higham, Accuracy and Stability of Numerical Algorithms,
  * 2002, section 3.1); two such sums differ by at most 2g |x||y|, if nothing under- or overflows.

@@ -6,21 +6,23 @@
 #include "annoy/random.h"
 #include "simd/simd.h"
 
-/* The items of a build, or some of them that have been brought near: see vr_annoy_bring_near(). */
+/* Items that a plane divides. Usually they are all items of a build, and an id is an item's number. A part
+ * of them that fits a cache is copied there (near.c); then ids count the copies, and names says which item
+ * each copy is. */
 typedef struct vr_annoy_items {
     vr_annoy_layout layout;
     const vr_simd *simd;
-    bool strict;    /* every written float as Annoy computes it */
-    uint32_t count; /* of the build */
-    uint8_t *rows;  /* the first, */
-    size_t stride;  /* and bytes from one to the next: in the file's nodes, or near */
-    float *norms;   /* squared lengths */
-    float *lengths; /* with the factor, in the current dot */
-    float *factors; /* dot: the value in one more dimension, which makes all lengths equal; else NULL */
-    float largest;  /* dot: that length */
-    float slack;    /* see split.c */
-    float tiny;
-    uint32_t *names; /* near: what the build calls them; else NULL */
+    bool strict;     /* every written float as Annoy computes it */
+    uint32_t count;  /* items of the build, also where these are a part of them */
+    uint8_t *rows;   /* the first vector, in the file's first node or in the copy */
+    size_t stride;   /* bytes from one vector to the next */
+    float *norms;    /* squared lengths */
+    float *lengths;  /* of the vectors; in the current dot, of the vectors with their factors */
+    float *factors;  /* dot: a value in one more dimension, such that all lengths become equal; else NULL */
+    float largest;   /* dot: that length */
+    float slack;     /* how far a kernel's sum may be from Annoy's, relative to the lengths: see split.c */
+    float tiny;      /* and beyond that, where products underflow */
+    uint32_t *names; /* of copies: the numbers of the items; NULL for all items */
 } vr_annoy_items;
 
 static inline float *vr_annoy_row(const vr_annoy_items *items, uint32_t id)
@@ -28,8 +30,10 @@ static inline float *vr_annoy_row(const vr_annoy_items *items, uint32_t id)
     return (float *)(void *)(items->rows + id * items->stride);
 }
 
-/* For nodes that have nothing but their rows. The lengths of some, and once all have theirs, what follows
- * from all of them; then what else stands in the nodes. */
+/* Three steps for items whose vectors stand in the file's nodes, and nothing else does yet:
+ * vr_annoy_measure computes the lengths of some of them, so that threads can share the work;
+ * vr_annoy_measured, when all have been measured, what follows from the largest; vr_annoy_put_items fills
+ * in the other fields of nodes. */
 void vr_annoy_measure(vr_annoy_items *items, uint32_t first, uint32_t count);
 void vr_annoy_measured(vr_annoy_items *items);
 void vr_annoy_put_items(const vr_annoy_items *items, uint32_t first, uint32_t count);

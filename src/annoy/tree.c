@@ -1,7 +1,27 @@
 /* One tree: items are divided until a bucket holds them.
  *
+ * A tree is built over one array of ids (the order). A split divides a run of it into two runs, side 0
+ * first; each of these is divided in turn, until a run fits a bucket, or is a single item, which is its own
+ * leaf.
+ *
  * Nodes come out as in Annoy: after both children, the child with fewer items first. What Annoy does by
  * recursion stands here on a stack of frames, so that no data, however lopsided, exhausts the thread's.
+ * The loop in grow() takes one run at a time:
+ *
+ * - If it is to be split, push_split() pushes a frame, and the next run is that of the split's first child.
+ * - Else its part of the tree is built at once: a leaf, or, for a run that fits a cache, grow_near(), which
+ *   brings its items near and calls grow() for them. Then finish() closes the frames that have both
+ *   children now, and the next run is that of the child that is missing in the frame on top.
+ *
+ * What holds between these steps: every frame's run lies within the run of the frame below it, and ids move
+ * only within the run on top. The node of bench->frames[i] is bench->planes + i * size: it gets its place
+ * in the tree, and so its number, when both children have theirs. What has been appended to the tree is
+ * final. In a run that has been brought near, ids are no longer those of items, but the numbers of the
+ * copies.
+ *
+ * Who owns what: the bench and the order belong to one thread, which lends them to one tree after the
+ * other; the tree's nodes belong to the tree, and build.c frees them. Nothing here is shared between
+ * threads but the items, which are only read.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "annoy/tree.h"
@@ -188,7 +208,7 @@ static bool push_split(const vr_annoy_work *work, const vr_annoy_items *items, u
     return true;
 }
 
-/* The side of the topmost split that comes next, and its part of ids. */
+/* The side of a split whose child is built next, and where the ids on it are. */
 static uint32_t next_side(const vr_annoy_frame *frame, uint32_t *begin, uint32_t *count)
 {
     uint32_t side = frame->finished ? !frame->first : frame->first;
@@ -197,8 +217,10 @@ static uint32_t next_side(const vr_annoy_frame *frame, uint32_t *begin, uint32_t
     return side;
 }
 
-/* Gives a finished child to the topmost split, and if that is then finished, that one to the next, down to
- * the one that is to be left; what is finished last is left in *child. */
+/* Enters *child, which is finished, in the split on top of the stack. If that was its second child, the
+ * split is finished, too: it is appended to the tree, taken off the stack, and entered in the split below
+ * it, and so on, until a split still waits for its second child, or the stack is as low as left. Then
+ * *child is the last one that was finished. */
 static bool finish(vr_annoy_bench *bench, size_t left, const vr_annoy_items *items, vr_annoy_tree *tree,
                    uint32_t *child)
 {

@@ -50,15 +50,20 @@ typedef struct vr_annoy_work {
     void *context;
 } vr_annoy_work;
 
-/* All ids, in order: where a tree starts from. */
+/* Puts all ids into the order, ascending: where a tree starts from. */
 void vr_annoy_start(const vr_annoy_work *work);
 
-/* Builds what is above count ids from begin on. *child is its node, as a split has it, or the item. */
+/* Builds the part of the tree whose leaves hold the count ids from begin on. *child is the number of its
+ * root, as a split has it in its children. */
 vrec_status vr_annoy_grow(const vr_annoy_work *work, uint32_t begin, uint32_t count, vr_kiss *random,
                           uint32_t *child, vrec_error *err);
 
-/* Finds a plane for these ids and moves those on side 0 to the front; returns how many. The first attempt
- * may have been made: then the node has its plane, the order its sides, and ones are on side 1. */
+/* Divides the ids from begin to before begin + count by a plane, which it puts into node. The order's ids
+ * on side 0 are moved to the front, and their number is returned.
+ *
+ * A plane that leaves nearly all ids on one side is given up for another. The first may have been found
+ * already (tried): then it stands in node, the sides of the ids in the order, and ones is how many of them
+ * are on side 1. Else ones doesn't matter. */
 uint32_t vr_annoy_divide(const vr_annoy_work *work, const vr_annoy_items *items, uint32_t begin,
                          uint32_t count, bool tried, uint32_t ones, vr_kiss *random, uint8_t *node);
 

@@ -22,13 +22,14 @@ enum { VR_TILE_ROWS_MAX = 32, VR_TILE_QUERIES_MAX = 16 };
 /* Added to a 4-bit digit, within -VR_NIBBLE_MAX..VR_NIBBLE_MAX, before it is stored. */
 enum { VR_NIBBLE_MAX = 7, VR_NIBBLE_BIAS = 8 };
 
-/* What the code kernels know of a query, or of several: scan/encode.h says what these are. */
+/* One query as the code kernels want it, or several that they compare at once: each is scale * digits plus
+ * a rest that the digits don't express, as scan/encode.h explains. */
 typedef struct vr_code_queries {
     const int8_t *digits;                /* [group][query][4] */
-    int32_t offset[VR_TILE_QUERIES_MAX]; /* what the bias of the rows adds to dot */
+    int32_t offset[VR_TILE_QUERIES_MAX]; /* code_bias times the sum of the digits: to be taken off again */
     float scale[VR_TILE_QUERIES_MAX];
-    float length[VR_TILE_QUERIES_MAX];
-    float rest[VR_TILE_QUERIES_MAX];
+    float length[VR_TILE_QUERIES_MAX]; /* at least the length of scale * digits */
+    float rest[VR_TILE_QUERIES_MAX];   /* at least that of what the digits leave, and for rounding */
 } vr_code_queries;
 
 typedef struct vr_simd {
@@ -65,19 +66,27 @@ typedef struct vr_simd {
     uint32_t (*tile)(const float *queries, const float *panel, size_t dim, const float *bias,
                      const float *floors, uint32_t *masks);
 
-    /* The same question of a block of tile_rows rows in 8-bit codes, for one query, and for code_queries
-     * of them. codes[(g * tile_rows + i) * 4 + j] is digit 4 g + j of row i, plus code_bias; there are
-     * groups, an even number, of such g. factors are four floats of every row: scale, error, length and
-     * bias, tile_rows of each. With dot = the sum of the digits' products, bit i of masks[q]: unless
-     * scale[q] * scale(i) * dot + length[q] * error(i) + rest[q] * length(i) + bias(i) < floors[q]. */
+    /* May these rows be near enough to these queries? code_one compares one query, code_tile code_queries
+     * of them, with a block of tile_rows rows that are given as digits:
+     *
+     * - codes[(g * tile_rows + i) * 4 + j] is digit 4 g + j of row i, plus code_bias. g is below groups,
+     *   which is even.
+     * - factors has four numbers of every row, tile_rows of each: its scale; its error, at least the length
+     *   of what the digits leave; its length, or more; and its bias, which is added to the product.
+     *
+     * Bit i of masks[q] is 0 only if even the upper bound
+     *
+     *     scale[q] * scale(i) * dot + length[q] * error(i) + rest[q] * length(i) + bias(i)
+     *
+     * is below floors[q], dot being the sum of the digits' products. Returns the union of the masks. */
     uint32_t (*code_one)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                          const float *factors, const float *floors, uint32_t *masks);
     uint32_t (*code_tile)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                           const float *factors, const float *floors, uint32_t *masks);
 
-    /* The left side of the same question, of one query and rows that stand apart, each in a record of its
-     * own: row i at records + ids[i] * lines * 64, its digits, plus code_bias, from the start, its four
-     * factors in the last 16 bytes. The query has lines * 64 digits, 0 where a row has none. */
+    /* The same upper bound itself, for one query and rows that stand apart, each in a record of its own:
+     * row i at records + ids[i] * lines * 64, its digits, plus code_bias, from the start, its four factors
+     * in the last 16 bytes. The query has lines * 64 digits, 0 where a row has none. */
     void (*code_ids)(const vr_code_queries *query, const uint8_t *records, size_t lines,
                      const uint32_t *ids, size_t count, float *out);
 
