@@ -227,8 +227,9 @@ static void scan_by_blocks(vr_scanner *s, size_t first, size_t count)
     const vr_blocks *blocks = s->rows->blocks;
     size_t step = wave->simd->tile_rows;
     for (size_t i = first; i < first + count; i += step) {
-        const uint8_t *digits = vr_blocks_digits(blocks, i / step);
-        const float *factors = vr_blocks_factors(blocks, i / step);
+        size_t block = s->rows->first_block + i / step;
+        const uint8_t *digits = vr_blocks_digits(blocks, block);
+        const float *factors = vr_blocks_factors(blocks, block);
         for (size_t b = 0; b < wave->count; b += wave->width) {
             uint32_t masks[VR_TILE_QUERIES_MAX];
             const vr_code_queries *queries = &wave->coded[b / wave->width];

@@ -21,7 +21,8 @@ typedef struct vr_rows {
     const float *values; /* count x dim, packed */
     size_t count, dim;
     vr_metric metric;
-    const vr_blocks *blocks; /* the same rows as digits, from block 0 on; or NULL */
+    const vr_blocks *blocks; /* the same rows as digits, from first_block on; or NULL */
+    size_t first_block;
     const uint32_t *numbers; /* what rows are called in keys and by filters; NULL: 0, 1, 2... */
 } vr_rows;
 
