@@ -15,7 +15,7 @@ static void test_first_meeting(void **unused)
 {
     static const uint32_t nodes[] = { 0, 63, 64, 65, 500, NODES - 1 };
     enum { COUNT = sizeof nodes / sizeof nodes[0] };
-    vr_scratch_pool pool = { 0 };
+    vr_scratch_pool pool = { { NULL } };
     (void)unused;
     for (size_t round = 0; round < 2; round++) { /* the second time, from the pool */
         uint64_t *marks = vr_marks_take(&pool, SEARCHES, NODES);
@@ -37,7 +37,7 @@ static void test_first_meeting(void **unused)
 
 static void test_too_many(void **unused)
 {
-    vr_scratch_pool pool = { 0 };
+    vr_scratch_pool pool = { { NULL } };
     (void)unused;
     assert_null(vr_marks_take(&pool, SIZE_MAX / 8, NODES));
     vr_marks_give(&pool, NULL);

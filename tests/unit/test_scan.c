@@ -387,7 +387,7 @@ static void the_caller_stops_it(void **state)
 {
     (void)state;
     static answers a;
-    vr_scratch_pool scratch = { 0 };
+    vr_scratch_pool scratch = { { NULL } };
     vr_rows rows = rows_of(VR_METRIC_L2);
     vrec_progress progress = { .report = say_stop };
     vrec_matrix matrix = { .struct_size = sizeof matrix,
