@@ -108,7 +108,7 @@ static vrec_status finish(vr_options *options, vr_options *changed, vrec_status 
 
 vrec_status vr_options_set(vr_options *options, const char *key, const char *value, vrec_error *err)
 {
-    size_t i;
+    size_t i = 0;
     if (!key || !value)
         return vr_fail(err, VREC_INVALID, "%s: an option's key or value is NULL", options->table->backend);
     vrec_status status = find(options->table, key, &(scope){ NULL, NULL }, &i, err);
@@ -212,7 +212,7 @@ static vrec_status parse_pair(vr_options *options, const char **text, const scop
 {
     const char *backend = options->table->backend;
     char key[VR_WORD], value[VR_OPTION_SECRET_MAX];
-    size_t i, length = strcspn(*text, "=,");
+    size_t i = 0, length = strcspn(*text, "=,");
     if ((*text)[length] != '=' || length == 0 || length >= sizeof key)
         return vr_fail(err, VREC_INVALID, "%s: options are key=value,key=value; \"%.60s\" is not", backend,
                        has_secret(options->table) ? "(hidden: it may hold a secret)" : *text);
