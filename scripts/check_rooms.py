@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 # What the kinds of FAISS index stand on, and what therefore knows none of them. The rest of faiss is above.
-FAISS_BASE = {"faiss/faiss.h", "faiss/format.h", "faiss/save.h", "faiss/table.h"}
+FAISS_BASE = {"faiss/faiss.h", "faiss/format.h", "faiss/save.h", "faiss/table.h", "faiss/types.h"}
 
 # A room may include itself and these. The room of a file is the longest of these names that it lies in.
 ALLOWED = {

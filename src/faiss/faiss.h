@@ -36,7 +36,8 @@ struct vr_faiss_index {
     vrec_indexer base;
     const vr_faiss_kind *kind;
     vr_metric metric;
-    bool id_map2; /* its ids came in an IDMap2, and are saved in one; else in an IDMap */
+    size_t hidden; /* rows whose id is -1: they are never returned */
+    bool id_map2;  /* its ids came in an IDMap2, and are saved in one; else in an IDMap */
 };
 
 #endif

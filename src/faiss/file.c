@@ -24,12 +24,11 @@ static vrec_status read_kind(vr_reader *reader, const vr_faiss_kind *kind, const
 
 static void describe_ids(vr_faiss_index *index)
 {
-    size_t none = 0;
     for (size_t i = 0; i < index->base.rows; i++)
-        none += index->base.ids[i] == -1;
+        index->hidden += index->base.ids[i] == -1;
     vr_fact(&index->base, "ids", "own, in an %s", index->id_map2 ? "IDMap2" : "IDMap");
-    if (none > 0)
-        vr_fact(&index->base, "note", "%zu rows have the id -1 and are never returned", none);
+    if (index->hidden > 0)
+        vr_fact(&index->base, "note", "%zu rows have the id -1 and are never returned", index->hidden);
 }
 
 static vrec_status read_ids(vr_reader *reader, const vr_faiss_header *header, const vr_faiss_opening *how,

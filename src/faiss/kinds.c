@@ -2,11 +2,13 @@
 #include "faiss/kinds.h"
 
 #include "faiss/flat/kind.h"
+#include "faiss/hnsw/kind.h"
 #include "faiss/table.h"
 
 #include <string.h>
 
-static const vr_faiss_kind *const kinds[] = { &vr_flat_kind }; /* as index_type's range lists them */
+/* Those that index_type's range lists first, in its order; then those that are only opened. */
+static const vr_faiss_kind *const kinds[] = { &vr_flat_kind, &vr_hnsw_kind };
 
 const vr_faiss_kind *vr_faiss_kind_wanted(const vr_options *options)
 {

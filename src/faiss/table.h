@@ -4,7 +4,16 @@
 
 #include "faiss/faiss.h"
 
-enum { VR_FAISS_INDEX_TYPE, VR_FAISS_METRIC, VR_FAISS_CODES, VR_FAISS_THREADS };
+enum {
+    VR_FAISS_INDEX_TYPE,
+    VR_FAISS_METRIC,
+    VR_FAISS_CODES,
+    VR_FAISS_THREADS,
+    VR_FAISS_M,
+    VR_FAISS_EF_SEARCH
+};
+
+enum { VR_FAISS_CODES_AUTO, VR_FAISS_CODES_OFF, VR_FAISS_CODES_SQ4, VR_FAISS_CODES_SQ8 }; /* of codes */
 
 extern const vr_option_table vr_faiss_options;
 

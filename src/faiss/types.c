@@ -24,7 +24,7 @@
 
 enum { DEPTH_MAX = 8, NAME_SIZE = 200 };
 
-#define READS "Flat (IxF2, IxFI), alone or in an IDMap"
+#define READS "Flat (IxF2, IxFI) and HNSW (IHNf), alone or in an IDMap"
 
 typedef struct type {
     const char *letters; /* four of them; or two, which all types of one family begin with */

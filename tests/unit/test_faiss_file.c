@@ -194,7 +194,7 @@ static void other_types_are_refused_by_name(void **state)
         vrec_status status;
         const char *says;
     } cases[] = {
-        { "IHNf", VREC_UNSUPPORTED, "type IHNf (HNSW)" },
+        { "IHNs", VREC_UNSUPPORTED, "type IHNs (HNSW, scalar-quantized)" },
         { "IwFl", VREC_UNSUPPORTED, "type IwFl (IVF Flat)" },
         { "IwPQ", VREC_UNSUPPORTED, "type IwPQ (IVF, product-quantized)" },
         { "IPfs", VREC_UNSUPPORTED, "type IPfs (product-quantized, fast-scan)" },

@@ -33,7 +33,10 @@ vrec_status vr_flat_read(vr_reader *reader, const vr_faiss_opening *how, vr_fais
     vr_faiss_header header;
     vr_span values;
     vr_flat *flat;
-    vrec_status status = vr_flat_find(reader, &header, &values, err);
+    bool wants_codes;
+    vrec_status status = vr_flat_wants_codes(how->options, &wants_codes, err);
+    if (status == VREC_OK)
+        status = vr_flat_find(reader, &header, &values, err);
     if (status == VREC_OK)
         status = vr_faiss_check_metric(reader, how, header.metric, err);
     if (status == VREC_OK)
@@ -45,7 +48,7 @@ vrec_status vr_flat_read(vr_reader *reader, const vr_faiss_opening *how, vr_fais
         vr_flat_free(&flat->index.base);
         return status;
     }
-    flat->wants_codes = how->options->value[VR_FAISS_CODES] == 0;
+    flat->wants_codes = wants_codes;
     vr_flat_describe(flat);
     if ((header.type[3] == 'I') != (header.metric == VR_METRIC_IP))
         vr_fact(&flat->index.base, "note", "the file's type and metric disagree; its metric was used");

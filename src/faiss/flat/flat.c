@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "core/results.h"
+#include "faiss/table.h"
 #include "scan/search.h"
 
 /* The codes are made by the query that brings the scans since the index was opened to this number. By
@@ -41,6 +42,16 @@ void vr_flat_free(vrec_indexer *indexer)
     vr_free(indexer->ids);
     vr_free(flat->items);
     vr_free(flat);
+}
+
+vrec_status vr_flat_wants_codes(const vr_options *options, bool *wants, vrec_error *err)
+{
+    int64_t codes = options->value[VR_FAISS_CODES];
+    *wants = codes == VR_FAISS_CODES_AUTO;
+    if (*wants || codes == VR_FAISS_CODES_OFF)
+        return VREC_OK;
+    return vr_fail(err, VREC_INVALID, "faiss: codes=%s is for HNSW; a Flat index takes auto or off",
+                   codes == VR_FAISS_CODES_SQ4 ? "sq4" : "sq8");
 }
 
 void vr_flat_describe(vr_flat *flat)

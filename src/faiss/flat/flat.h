@@ -19,6 +19,9 @@ typedef struct vr_flat {
 vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **out, vrec_error *err);
 void vr_flat_free(vrec_indexer *indexer);
 
+/* What the option codes asks of an exact index. VREC_INVALID if it names the codes of another kind. */
+vrec_status vr_flat_wants_codes(const vr_options *options, bool *wants, vrec_error *err);
+
 /* Adds the facts that are the same however it was made. */
 void vr_flat_describe(vr_flat *flat);
 

@@ -11,7 +11,10 @@ static vrec_status build(const vr_options *options, const vrec_matrix *items, co
                          vr_faiss_index **out, vrec_error *err)
 {
     vr_flat *flat;
-    vrec_status status = vr_flat_create(vr_faiss_metric(options), items->rows, items->dim, &flat, err);
+    bool wants_codes;
+    vrec_status status = vr_flat_wants_codes(options, &wants_codes, err);
+    if (status == VREC_OK)
+        status = vr_flat_create(vr_faiss_metric(options), items->rows, items->dim, &flat, err);
     if (status != VREC_OK)
         return status;
     status = vr_copy_items(items, vr_thread_count((int32_t)options->value[VR_FAISS_THREADS]), progress,
@@ -20,7 +23,7 @@ static vrec_status build(const vr_options *options, const vrec_matrix *items, co
         vr_flat_free(&flat->index.base);
         return status;
     }
-    flat->wants_codes = options->value[VR_FAISS_CODES] == 0;
+    flat->wants_codes = wants_codes;
     vr_flat_describe(flat);
     *out = &flat->index;
     return VREC_OK;

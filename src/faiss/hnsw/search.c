@@ -1,0 +1,327 @@
+/* Search: a walk through the graph finds candidates, by estimates if there are codes, and the vectors
+ * decide between them.
+ *
+ * A walk of ef steps looks at some ten nodes a step, and moves what is in the pool for each that it puts
+ * there. Where that costs more than comparing with everything, everything is compared: with all that a walk
+ * could reach if nobody is excluded, since rows are to be as short as FAISS's, else with all that is
+ * allowed.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "faiss/hnsw/search.h"
+
+#include "base/memory.h"
+#include "core/matrix.h"
+#include "core/results.h"
+#include "core/work.h"
+#include "faiss/hnsw/walk.h"
+#include "faiss/table.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    PORTION = 4,        /* queries that a thread takes at a time */
+    FETCHED_LINES = 8,  /* of a vector, ahead; processors fetch the rest */
+    BATCH = 64,         /* vectors compared at a time */
+    LEAST_RERANKED = 30 /* of 4-bit codes */
+};
+
+/* One call. */
+typedef struct search {
+    vr_hnsw *hnsw;
+    const vr_query *query;
+    vr_filter filter;
+    vr_hnsw_settings settings;
+    size_t k;         /* results */
+    size_t reranked;  /* candidates whose items are compared */
+    size_t in_bitmap; /* rows that the one bitmap of all queries allows */
+    size_t pool;      /* room of the pools */
+    bool floods;      /* some query may reach for everything */
+} search;
+
+/* One thread's part. */
+typedef struct worker {
+    const search *s;
+    vr_hnsw_walk walk;
+    void *block;     /* that holds what these need, and */
+    float *vector;   /* the query, */
+    float *space;    /* dim values for making its code, */
+    int8_t *digits;  /* which these are, */
+    uint64_t *keys;  /* the results of one query, */
+    uint32_t *nodes; /* and all nodes, for one that reaches for everything */
+} worker;
+
+/* ---- What to do ---- */
+
+/* Whom a query may get. */
+typedef struct scope {
+    bool filtered;
+    size_t allowed; /* at least so many items, but for those that are excluded twice */
+} scope;
+
+static size_t count_bits(const uint8_t *bitmap, size_t bits)
+{
+    size_t count = 0, i = 0;
+    for (; i + 64 <= bits; i += 64) {
+        uint64_t word;
+        memcpy(&word, bitmap + i / 8, sizeof word);
+        count += (size_t)__builtin_popcountll(word);
+    }
+    for (; i < bits; i++)
+        count += bitmap[i / 8] >> i % 8 & 1;
+    return count;
+}
+
+static size_t in_bitmap(const search *s, size_t row)
+{
+    const vr_filter *f = &s->filter;
+    return count_bits(f->allow + row * f->allow_stride, vr_min(f->allow_rows, s->hnsw->index.base.rows));
+}
+
+static scope scope_of(const search *s, size_t row)
+{
+    const vr_filter *f = &s->filter;
+    size_t excluded = 0, allowed = s->hnsw->index.base.rows;
+    if (f->allow)
+        allowed = f->allow_stride > 0 ? in_bitmap(s, row) : s->in_bitmap;
+    if (f->exclude_ids && f->exclude_offsets)
+        excluded = (size_t)(f->exclude_offsets[row + 1] - f->exclude_offsets[row]);
+    else if (f->exclude_ids)
+        excluded = f->exclude_count;
+    return (scope){ .filtered = f->allow || excluded > 0 || s->hnsw->index.hidden > 0,
+                    .allowed = allowed - vr_min(allowed, excluded) };
+}
+
+/* How long a walk's pool can get. Of rows with ids of their own, one id may exclude any number. */
+static size_t pool_of(const search *s, scope which)
+{
+    size_t rows = s->hnsw->index.base.rows;
+    if (!which.filtered)
+        return s->settings.ef + 1;
+    if (s->hnsw->index.base.ids)
+        return rows + 1;
+    return vr_min(s->settings.ef + rows - which.allowed, rows) + 1;
+}
+
+/* Nanoseconds, very roughly: what matters is the order of magnitude. */
+static bool walk_pays(const search *s, scope which)
+{
+    double rows = (double)s->hnsw->index.base.rows, dim = (double)s->hnsw->index.base.dim;
+    double allowed = fmax((double)which.allowed, 1.0), steps = (double)s->settings.ef * rows / allowed;
+    double walk = 600.0 * steps + 0.6 * steps * steps;
+    double scan = which.filtered ? 0.1 * allowed * (dim + 16.0) + 2.0 * rows : rows * (0.1 * dim + 60.0);
+    return walk < scan;
+}
+
+/* A walk by estimates misplaces some candidates, so it keeps and compares more of them than it would need
+ * to: its answers are then as good as those of a walk by the items themselves. */
+static void plan(search *s)
+{
+    const vr_hnsw *hnsw = s->hnsw;
+    size_t rows = hnsw->index.base.rows;
+    s->k = vr_min(s->query->top_k, rows);
+    size_t ef = vr_min(vr_max(s->settings.ef, s->k), rows);
+    s->reranked = s->k;
+    if (hnsw->codes && hnsw->codes->kind == VR_HNSW_SQ4)
+        s->reranked = vr_max(3 * s->k, LEAST_RERANKED);
+    else if (hnsw->codes)
+        s->reranked = vr_max(2 * s->k, ef / 8);
+    if (hnsw->codes)
+        ef = vr_min(vr_max(ef, s->k + s->k / 4 + 4), rows);
+    s->settings.ef = ef;
+    if (s->filter.allow && s->filter.allow_stride == 0)
+        s->in_bitmap = in_bitmap(s, 0);
+    for (size_t row = 0; row < s->query->queries->rows; row++) {
+        scope which = scope_of(s, row);
+        if (walk_pays(s, which))
+            s->pool = vr_max(s->pool, pool_of(s, which));
+        else
+            s->floods |= !which.filtered;
+    }
+}
+
+/* ---- One query ---- */
+
+/* Pushes the items among nodes, by their vectors. */
+static void compare(const worker *w, const uint32_t *nodes, size_t count, vr_topk *top)
+{
+    const vr_hnsw *hnsw = w->s->hnsw;
+    const vr_simd *simd = w->walk.simd;
+    size_t dim = hnsw->index.base.dim, stride = dim * sizeof(float);
+    bool l2 = hnsw->index.metric == VR_METRIC_L2;
+    for (size_t first = 0; first < count; first += BATCH) {
+        float values[BATCH];
+        size_t here = vr_min(BATCH, count - first);
+        (l2 ? simd->l2_ids : simd->dot_ids)(w->vector, hnsw->items, stride, nodes + first, here, dim,
+                                            values);
+        for (size_t i = 0; i < here; i++)
+            if (fabsf(values[i]) <= FLT_MAX)
+                vr_topk_push(top, vr_topk_key(l2 ? values[i] : -values[i], nodes[first + i]));
+    }
+}
+
+/* Compares the best candidates of the walk. */
+static void rerank(const worker *w, vr_topk *top)
+{
+    const vr_hnsw_walk *walk = &w->walk;
+    const vr_hnsw *hnsw = w->s->hnsw;
+    size_t bytes = vr_min(hnsw->index.base.dim * sizeof(float), FETCHED_LINES * 64);
+    uint32_t nodes[BATCH];
+    size_t count = 0, taken = 0;
+    for (size_t i = 0; i < walk->count && taken < w->s->reranked; i++) {
+        uint32_t node = vr_hnsw_pool_node(walk->pool[i]);
+        if (!vr_hnsw_allows(walk, node))
+            continue;
+        for (size_t j = 0; j < bytes; j += 64)
+            __builtin_prefetch((const char *)(hnsw->items + (size_t)node * hnsw->index.base.dim) + j);
+        nodes[count++] = node;
+        taken++;
+        if (count == BATCH) {
+            compare(w, nodes, count, top);
+            count = 0;
+        }
+    }
+    compare(w, nodes, count, top);
+}
+
+static void scan_allowed(const worker *w, size_t row, vr_topk *top)
+{
+    const search *s = w->s;
+    uint32_t nodes[BATCH];
+    size_t count = 0;
+    for (size_t i = 0; i < s->hnsw->index.base.rows; i++) {
+        if (vr_filter_passes(&s->filter, row, i))
+            nodes[count++] = (uint32_t)i;
+        if (count == BATCH) {
+            compare(w, nodes, count, top);
+            count = 0;
+        }
+    }
+    compare(w, nodes, count, top);
+}
+
+static void ready_walk(worker *w, size_t row, scope which)
+{
+    vr_hnsw_walk *walk = &w->walk;
+    const vr_hnsw *hnsw = w->s->hnsw;
+    walk->row = row;
+    walk->filtered = which.filtered;
+    walk->by_codes =
+        hnsw->codes && vr_hnsw_codes_query(hnsw->codes, w->vector, w->space, w->digits, &walk->coded);
+    walk->fetched = walk->by_codes ? hnsw->codes->lines * 64
+                                   : vr_min(hnsw->index.base.dim * sizeof(float), FETCHED_LINES * 64);
+    walk->offset = walk->by_codes ? walk->coded.offset : 0.0f;
+    walk->factor = walk->by_codes ? walk->coded.factor : 1.0f;
+}
+
+static void answer(worker *w, size_t row)
+{
+    const search *s = w->s;
+    const vrec_indexer *base = &s->hnsw->index.base;
+    scope which = scope_of(s, row);
+    vr_topk top;
+    vr_matrix_rows(s->query->queries, row, 1, w->vector);
+    if (vr_find_nonfinite(w->vector, base->dim) < base->dim)
+        return; /* its row of results stays padding */
+    vr_topk_init(&top, w->keys, s->k);
+    ready_walk(w, row, which);
+    if (walk_pays(s, which)) {
+        vr_hnsw_walk_to(&w->walk);
+        rerank(w, &top);
+    } else if (which.filtered) {
+        scan_allowed(w, row, &top);
+    } else {
+        compare(w, w->nodes, vr_hnsw_reach(&w->walk, w->nodes), &top);
+    }
+    vr_topk_finish(&top);
+    vr_put_topk(s->query, row, &top, base->ids, base->larger_is_nearer ? vr_negated : vr_unchanged);
+}
+
+/* ---- Threads ---- */
+
+/* Divides the block, or measures it if there is none yet. */
+static size_t place(worker *w)
+{
+    const search *s = w->s;
+    const vr_hnsw *hnsw = s->hnsw;
+    size_t end = 0, widest = vr_hnsw_widest_row(&hnsw->graph);
+    uintptr_t base = (uintptr_t)w->block;
+    w->vector = (void *)(base + vr_carve(&end, hnsw->index.base.dim, sizeof(float)));
+    w->keys = (void *)(base + vr_carve(&end, vr_topk_capacity(s->k), sizeof *w->keys));
+    w->walk.pool = (void *)(base + vr_carve(&end, s->pool, sizeof *w->walk.pool));
+    w->walk.fresh = (void *)(base + vr_carve(&end, widest, sizeof *w->walk.fresh));
+    w->walk.values = (void *)(base + vr_carve(&end, widest, sizeof *w->walk.values));
+    w->nodes = (void *)(base + vr_carve(&end, s->floods ? hnsw->index.base.rows : 0, sizeof *w->nodes));
+    if (hnsw->codes) {
+        w->space = (void *)(base + vr_carve(&end, hnsw->index.base.dim, sizeof(float)));
+        w->digits = (void *)(base + vr_carve(&end, vr_hnsw_codes_digits(hnsw->codes), 1));
+    }
+    return end;
+}
+
+static vrec_status start(worker *w, vrec_error *err)
+{
+    const search *s = w->s;
+    w->walk = (vr_hnsw_walk){ .hnsw = s->hnsw,
+                              .simd = vr_simd_get(),
+                              .filter = &s->filter,
+                              .ef = s->settings.ef,
+                              .k = s->k,
+                              .gamma = s->settings.gamma };
+    size_t bytes = place(w);
+    w->block = vr_scratch_take(&s->hnsw->index.base.scratch, bytes);
+    place(w);
+    w->walk.query = w->vector;
+    return vr_hnsw_take_marks(&w->walk) && w->block ? VREC_OK : vr_fail_memory(err, bytes, "a query");
+}
+
+static void stop(worker *w)
+{
+    vr_scratch_give(&w->s->hnsw->index.base.scratch, w->block);
+    vr_hnsw_give_marks(&w->walk);
+}
+
+static vrec_status answer_queries(void *context, vr_worker *me, vrec_error *err)
+{
+    worker w = { .s = context };
+    vrec_status status = start(&w, err);
+    for (size_t first, count; status == VREC_OK && vr_work_take(me, &first, &count);)
+        for (size_t row = first; row < first + count; row++)
+            answer(&w, row);
+    stop(&w);
+    return status;
+}
+
+vrec_status vr_hnsw_search(vr_hnsw *hnsw, const vr_query *query, vr_hnsw_settings settings, vrec_error *err)
+{
+    search s = { .hnsw = hnsw, .query = query, .filter = query->filter, .settings = settings };
+    size_t rows = query->queries->rows;
+    if (hnsw->index.base.rows == 0)
+        return VREC_OK;
+    if (settings.gamma >= 0.0f && hnsw->index.metric == VR_METRIC_IP && !hnsw->codes)
+        return vr_fail(
+            err, VREC_UNSUPPORTED,
+            "query: with the inner product the adaptive stop needs codes, which this index lacks; "
+            "open it with codes=sq8, or do without the stop");
+    plan(&s);
+    vr_work work = { .threads = query->threads,
+                     .count = rows,
+                     .portion = PORTION,
+                     .run = answer_queries,
+                     .context = &s,
+                     .progress = query->progress,
+                     .phase = "searching",
+                     .steps = 1,
+                     .total_steps = rows };
+    return vr_work_do(&work, err);
+}
+
+vrec_status vr_hnsw_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
+{
+    vr_hnsw *hnsw = (vr_hnsw *)indexer;
+    const vr_options *options = query->options;
+    int64_t ef =
+        options->given[VR_FAISS_EF_SEARCH] ? options->value[VR_FAISS_EF_SEARCH] : hnsw->graph.ef_search;
+    return vr_hnsw_search(hnsw, query, (vr_hnsw_settings){ .ef = (size_t)ef, .gamma = -1.0f }, err);
+}

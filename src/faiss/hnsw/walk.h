@@ -1,0 +1,70 @@
+/* The way through the graph: from the entry down to level 0, and there to the nodes nearest to a query.
+ *
+ * On level 0 the walk keeps a pool: the nearest nodes that it has seen, in order. It visits the nearest
+ * node of the pool that it hasn't visited, and puts that node's neighbours into the pool, until all in the
+ * pool have been visited. A pool as large as ef drops the farthest for a nearer one. That is FAISS's search
+ * with its bounded queue, and hnswlib's; a sorted array does for its two heaps, because most of the
+ * neighbours that are looked at are refused by one comparison.
+ *
+ * Items that may not be returned are in the pool like all others, and lead on, but only those that may be
+ * returned count towards ef.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_FAISS_HNSW_WALK_H
+#define VR_FAISS_HNSW_WALK_H
+
+#include "faiss/hnsw/hnsw.h"
+
+/* One thread's walks, one after the other. */
+typedef struct vr_hnsw_walk {
+    vr_hnsw *hnsw;
+    const vr_simd *simd;
+    const vr_filter *filter;
+    size_t row;         /* of the query in the call, for the filter */
+    bool filtered;      /* somebody may not be returned */
+    const float *query; /* finite */
+    bool by_codes;      /* else by the vectors */
+    vr_hnsw_coded coded;
+    size_t fetched; /* bytes of a record or vector that are fetched ahead */
+    size_t ef, k;
+    float gamma;          /* the adaptive stop; negative: none */
+    float offset, factor; /* with which a value becomes a distance: offset + factor * value */
+
+    uint64_t *pool; /* ascending; room for one more than ef and those that may not be returned */
+    size_t count;
+    size_t allowed; /* of those in the pool, how many may be returned */
+    uint64_t limit; /* what isn't below that isn't wanted in the pool */
+
+    uint8_t *marks; /* of every node and the one past the last: epoch if it has been seen */
+    uint8_t epoch;
+    uint32_t *fresh; /* the neighbours of a node that haven't been seen before: as many as a row has */
+    float *values;   /* what stands for their distances; smaller is nearer */
+} vr_hnsw_walk;
+
+/* Whether the query may get a node. */
+static inline bool vr_hnsw_allows(const vr_hnsw_walk *walk, uint32_t node)
+{
+    return !walk->filtered || vr_filter_passes(walk->filter, walk->row, node);
+}
+
+/* The pool's entries sort by value and then by node; the lowest bit says that the node has been visited. */
+static inline uint32_t vr_hnsw_pool_node(uint64_t entry)
+{
+    return (uint32_t)entry >> 1;
+}
+
+/* Takes marks from the index's pool, or gives them back; false if memory is short. */
+bool vr_hnsw_take_marks(vr_hnsw_walk *walk);
+void vr_hnsw_give_marks(vr_hnsw_walk *walk);
+
+/* How much fresh and values must hold. */
+size_t vr_hnsw_widest_row(const vr_hnsw_graph *graph);
+
+/* Fills the pool with the nodes nearest to the query. */
+void vr_hnsw_walk_to(vr_hnsw_walk *walk);
+
+/* Puts all nodes that a walk of any length would see into nodes, which has room for all; returns how many.
+ */
+size_t vr_hnsw_reach(vr_hnsw_walk *walk, uint32_t *nodes);
+
+#endif
