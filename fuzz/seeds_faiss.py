@@ -56,6 +56,39 @@ def nested_seeds():
     yield "nested-quantizer", b"IwPQ" + head + struct.pack("<QQ", 3, 1) + inner
 
 
+def vector(form, numbers):
+    return struct.pack(f"<Q{len(numbers)}{form}", len(numbers), *numbers)
+
+
+def hnsw(metric, rows, dim, m=2, *, storage=None, entry=0, top=1):
+    """A ring on level 0; the first two nodes are on level 1 as well, and know each other."""
+    levels = [2 if i < 2 and rows > 1 else 1 for i in range(rows)]
+    offsets, links = [0], []
+    for i, level in enumerate(levels):
+        row = [(i + 1) % rows, (i - 1) % rows] + [-1] * (2 * m - 2)
+        links += row + ([1 - i] + [-1] * (m - 1) if level == 2 else [])
+        offsets.append(len(links))
+    if rows < 2:
+        top = 0 if rows else -1
+    head = struct.pack("<iqqqBi", dim, rows, 1 << 20, 1 << 20, 1, metric)
+    graph = (vector("d", [0.75, 0.25]) + vector("i", [0, 2 * m, 3 * m]) + vector("i", levels) + vector("Q", offsets)
+             + vector("i", links) + struct.pack("<5i", entry if rows else -1, top, 40, 16, 1))
+    return b"IHNf" + head + graph + (storage or flat(b"IxF2" if metric == L2 else b"IxFI", metric, rows, dim))
+
+
+def graph_seeds():
+    for metric in (L2, IP):
+        for rows, dim in ((0, 3), (1, 1), (2, 2), (9, 5), (40, 17)):
+            yield f"hnsw-{metric}-{rows}-{dim}", hnsw(metric, rows, dim)
+    yield "hnsw-ip-over-l2", hnsw(IP, 9, 5, storage=flat(b"IxF2", L2, 9, 5))
+    yield "hnsw-few-vectors", hnsw(L2, 9, 5, storage=flat(b"IxF2", L2, 8, 5))
+    yield "hnsw-entry-low", hnsw(L2, 9, 5, entry=5)
+    yield "hnsw-top-high", hnsw(L2, 9, 5, top=2)
+    yield "hnsw-in-id-map", id_map(b"IxMp", hnsw(L2, 3, 2), 3, 2, (7, -1, 5))
+    odd = struct.pack("<10f", float("nan"), float("inf"), 0, -0.0, 1, 3e38, -3e38, 1e-45, 4, 5)
+    yield "hnsw-odd-values", hnsw(L2, 5, 2, storage=flat(b"IxF2", L2, 5, 2, odd))
+
+
 def bad_seeds():
     whole = flat(b"IxF2", L2, 3, 2)
     for size in (0, 1, 3, 4, 44, 45, len(whole) - 1):
@@ -79,7 +112,7 @@ def bad_seeds():
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for seeds in (good_seeds(), nested_seeds(), bad_seeds()):
+    for seeds in (good_seeds(), nested_seeds(), graph_seeds(), bad_seeds()):
         for name, content in seeds:
             (folder / name).write_bytes(content)
 

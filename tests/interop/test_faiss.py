@@ -158,7 +158,7 @@ def test_nonfinite_items_are_never_found(rng, tmp_path):
 
 
 OTHER_TYPES = [
-    "HNSW8", "HNSW8,SQ8", "HNSW8,PQ2x4", "IVF2,Flat", "IVF2,SQ8", "IVF2,PQ2x4", "SQ8", "PQ2x4",
+    "HNSW8,SQ8", "HNSW8,PQ2x4", "IVF2,Flat", "IVF2,SQ8", "IVF2,PQ2x4", "SQ8", "PQ2x4",
     "L2norm,Flat", "Flat,RFlat",
 ]
 

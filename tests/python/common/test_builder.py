@@ -154,7 +154,7 @@ def test_bad_options(backend, options, words):
     ({"nlist": 3}, 'faiss has no option "nlist"'),
     ({"filter": [1]}, 'faiss has no option "filter"'),
     ({"serchk": [1]}, 'faiss has no option "serchk"'),
-    ({"efsearch": 3}, 'faiss has no option "efsearch"'),
+    ({"efsearch": 3}, 'faiss has no option "efsearch"; did you mean "efSearch"?'),
     ({"metrix": object()}, 'faiss has no option "metrix"; did you mean "metric"?')])
 def test_no_guess_is_better_than_a_wrong_one(options, message):
     with pytest.raises(vrec.OptionError) as error:

@@ -124,13 +124,13 @@ def test_corrupt_forest(items, tmp_path):
 
 
 def test_other_kind_of_index(tmp_path):
-    """An HNSW file of FAISS's begins so."""
-    from_faiss = b"IHNf" + (8).to_bytes(4, "little") + bytes(200)
+    """An IVF file of FAISS's begins so."""
+    from_faiss = b"IwFl" + (8).to_bytes(4, "little") + bytes(200)
     (tmp_path / "index").write_bytes(from_faiss)
-    if "HNSW" in next(o.range for o in vrec.options("faiss") if o.key == "index_type"):
+    if "IVF" in next(o.range for o in vrec.options("faiss") if o.key == "index_type"):
         pytest.raises(vrec.CorruptError, opened, "faiss", tmp_path / "index")
         return
-    with pytest.raises(NotImplementedError, match="IHNf"):
+    with pytest.raises(NotImplementedError, match="IwFl"):
         opened("faiss", tmp_path / "index")
 
 
