@@ -4,8 +4,10 @@
 #include "base/memory.h"
 #include "core/matrix.h"
 #include "core/work.h"
+#include "scan/bound.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -18,8 +20,6 @@ enum {
     MEAN_ROWS = 1 << 16, /* as many rows are enough to know the mean by */
     PORTION = 1024
 };
-
-#define HUGE_NORM 1e37f
 
 /* ---- Vectors ---- */
 
@@ -92,24 +92,23 @@ static void put_record(const vr_hnsw_codes *codes, const int8_t *digits, float s
     }
 }
 
-/* Returns the square of the item's length; Inf if that is too large for codes, 0 if the item has a NaN or
- * Inf. */
-static float put_item(const vr_hnsw_codes *codes, const float *item, float *space, uint8_t *record)
+/* False if the item is too large for codes. */
+static bool put_item(const vr_hnsw_codes *codes, const float *item, float *space, uint8_t *record)
 {
     int8_t digits[VR_HNSW_CODES_DIM_MAX];
     if (vr_find_nonfinite(item, codes->dim) < codes->dim) {
         memset(digits, 0, codes->dim);
         put_record(codes, digits, 0.0f, -INFINITY, record);
-        return 0.0f;
+        return true;
     }
     for (size_t j = 0; j < codes->dim; j++)
         space[j] = item[j] - codes->mean[j];
-    float norm = squares(item, codes->dim), left = squares(space, codes->dim);
-    if (!(norm < HUGE_NORM) || !(left < HUGE_NORM))
-        return INFINITY;
+    float left = squares(space, codes->dim);
+    if (!(squares(item, codes->dim) < VR_HUGE_NORM) || !(left < VR_HUGE_NORM))
+        return false;
     float scale = encode(space, codes->dim, codes->kind == VR_HNSW_SQ4 ? VR_NIBBLE_MAX : DIGIT_MAX, digits);
     put_record(codes, digits, scale, codes->metric == VR_METRIC_L2 ? -0.5f * left : 0.0f, record);
-    return norm;
+    return true;
 }
 
 /* ---- Making them ---- */
@@ -117,23 +116,20 @@ static float put_item(const vr_hnsw_codes *codes, const float *item, float *spac
 typedef struct making {
     const vr_hnsw_codes *codes;
     const float *items;
-    float *spaces; /* dim values of every thread */
-    float *most;   /* the largest |x|^2 that each has seen */
+    float *spaces;    /* dim values of every thread */
+    atomic_bool huge; /* some item is too large */
 } making;
 
 static vrec_status put_items(void *context, vr_worker *me, vrec_error *err)
 {
-    const making *m = context;
+    making *m = context;
     const vr_hnsw_codes *codes = m->codes;
-    float most = 0.0f;
     (void)err;
     for (size_t first, count; vr_work_take(me, &first, &count);)
-        for (size_t row = first; row < first + count; row++) {
-            float norm = put_item(codes, m->items + row * codes->dim, m->spaces + me->number * codes->dim,
-                                  codes->records + row * codes->lines * LINE);
-            most = norm > most ? norm : most;
-        }
-    m->most[me->number] = most;
+        for (size_t row = first; row < first + count; row++)
+            if (!put_item(codes, m->items + row * codes->dim, m->spaces + me->number * codes->dim,
+                          codes->records + row * codes->lines * LINE))
+                atomic_store(&m->huge, true);
     return VREC_OK;
 }
 
@@ -155,15 +151,15 @@ static void find_mean(vr_hnsw_codes *codes, const float *items, float *space)
         memset(codes->mean, 0, codes->dim * sizeof(float)); /* overflown; put_item() will say so */
 }
 
+/* *huge: the items can't be encoded. */
 static vrec_status fill(vr_hnsw_codes *codes, const float *items, size_t threads,
-                        const vrec_progress *progress, vrec_error *err)
+                        const vrec_progress *progress, bool *huge, vrec_error *err)
 {
     making m = { .codes = codes, .items = items };
-    size_t bytes = threads * (codes->dim * sizeof *m.spaces + sizeof *m.most);
+    size_t bytes = threads * codes->dim * sizeof *m.spaces;
     m.spaces = vr_alloc_zero(bytes, 1);
     if (!m.spaces)
         return vr_fail_memory(err, bytes, "making codes");
-    m.most = m.spaces + threads * codes->dim;
     find_mean(codes, items, m.spaces);
     vr_work work = { .threads = threads,
                      .count = codes->rows,
@@ -175,8 +171,7 @@ static vrec_status fill(vr_hnsw_codes *codes, const float *items, size_t threads
                      .steps = 1,
                      .total_steps = codes->rows };
     vrec_status status = vr_work_do(&work, err);
-    for (size_t i = 0; i < threads; i++)
-        codes->most = m.most[i] > codes->most ? m.most[i] : codes->most;
+    *huge = atomic_load(&m.huge);
     vr_free(m.spaces);
     return status;
 }
@@ -204,9 +199,10 @@ vrec_status vr_hnsw_codes_make(vr_hnsw_code_kind kind, vr_metric metric, const f
     };
     codes->mean = vr_alloc(dim, sizeof(float));
     codes->records = vr_alloc(rows, lines * LINE);
-    vrec_status status = codes->mean && codes->records ? fill(codes, items, threads, progress, err)
+    bool huge = false;
+    vrec_status status = codes->mean && codes->records ? fill(codes, items, threads, progress, &huge, err)
                                                        : vr_fail_memory(err, rows * lines * LINE, "codes");
-    if (status != VREC_OK || !isfinite(codes->most)) {
+    if (status != VREC_OK || huge) {
         vr_hnsw_codes_free(codes);
         return status;
     }
@@ -240,24 +236,18 @@ static int32_t lay_out(const vr_hnsw_codes *codes, const int8_t *plain, int8_t *
 }
 
 bool vr_hnsw_codes_query(const vr_hnsw_codes *codes, const float *query, float *space, int8_t *digits,
-                         vr_hnsw_coded *coded)
+                         vr_code_queries *coded)
 {
     int8_t plain[VR_HNSW_CODES_DIM_MAX];
     bool l2 = codes->metric == VR_METRIC_L2;
-    float shift = 0.0f;
-    for (size_t j = 0; j < codes->dim; j++) {
+    for (size_t j = 0; j < codes->dim; j++)
         space[j] = l2 ? query[j] - codes->mean[j] : query[j];
-        shift += query[j] * codes->mean[j];
-    }
-    float norm = squares(space, codes->dim);
-    if (!(norm < HUGE_NORM) || !isfinite(shift))
+    if (!(squares(space, codes->dim) < VR_HUGE_NORM))
         return false;
     memset(coded, 0, sizeof *coded);
-    coded->query.digits = digits;
-    coded->query.scale[0] =
+    coded->digits = digits;
+    coded->scale[0] =
         encode(space, codes->dim, codes->kind == VR_HNSW_SQ4 ? NIBBLE_QUERY_MAX : DIGIT_MAX, plain);
-    coded->query.offset[0] = lay_out(codes, plain, digits);
-    coded->offset = l2 ? norm : codes->most + norm - 2.0f * shift;
-    coded->factor = 2.0f;
+    coded->offset[0] = lay_out(codes, plain, digits);
     return true;
 }

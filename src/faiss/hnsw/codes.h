@@ -35,15 +35,8 @@ typedef struct vr_hnsw_codes {
     size_t rows, dim;
     size_t lines;     /* cache lines of a record */
     float *mean;      /* dim values */
-    float most;       /* the largest |x|^2 of an item, or somewhat more */
     uint8_t *records; /* of rows */
 } vr_hnsw_codes;
-
-/* What a query becomes. digits: room that vr_hnsw_codes_digits() measures. */
-typedef struct vr_hnsw_coded {
-    vr_code_queries query;
-    float offset, factor; /* the estimated distance is offset - factor * sum */
-} vr_hnsw_coded;
 
 /* Makes codes of rows x dim items with so many threads. *out is NULL without an error where there can't be
  * any: more dimensions than VR_HNSW_CODES_DIM_MAX, or items so large that their squares overflow. An item
@@ -59,10 +52,10 @@ static inline size_t vr_hnsw_codes_digits(const vr_hnsw_codes *codes)
     return codes->lines * 64 * (codes->kind == VR_HNSW_SQ4 ? 2 : 1);
 }
 
-/* Encodes a finite query whose squares add up to norm; space: dim values. False if it is too large for
- * estimates to be finite. */
+/* Encodes a finite query. space: dim values; digits: room that vr_hnsw_codes_digits() measures. False if it
+ * is too large for estimates to be finite. */
 bool vr_hnsw_codes_query(const vr_hnsw_codes *codes, const float *query, float *space, int8_t *digits,
-                         vr_hnsw_coded *coded);
+                         vr_code_queries *coded);
 
 static inline const uint8_t *vr_hnsw_record(const vr_hnsw_codes *codes, uint32_t row)
 {
@@ -70,13 +63,13 @@ static inline const uint8_t *vr_hnsw_record(const vr_hnsw_codes *codes, uint32_t
 }
 
 /* sums[i] of the items ids[i]: the larger, the nearer. */
-static inline void vr_hnsw_codes_sums(const vr_hnsw_codes *codes, const vr_hnsw_coded *coded,
+static inline void vr_hnsw_codes_sums(const vr_hnsw_codes *codes, const vr_code_queries *coded,
                                       const uint32_t *ids, size_t count, float *sums)
 {
     if (codes->kind == VR_HNSW_SQ4)
-        codes->simd->nibble_ids(&coded->query, codes->records, codes->lines, ids, count, sums);
+        codes->simd->nibble_ids(coded, codes->records, codes->lines, ids, count, sums);
     else
-        codes->simd->code_ids(&coded->query, codes->records, codes->lines, ids, count, sums);
+        codes->simd->code_ids(coded, codes->records, codes->lines, ids, count, sums);
 }
 
 #endif

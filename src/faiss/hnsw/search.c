@@ -32,7 +32,7 @@ typedef struct search {
     vr_hnsw *hnsw;
     const vr_query *query;
     vr_filter filter;
-    vr_hnsw_settings settings;
+    size_t ef;        /* efSearch; from plan() on, how many candidates a walk keeps */
     size_t k;         /* results */
     size_t reranked;  /* candidates whose items are compared */
     size_t in_bitmap; /* rows that the one bitmap of all queries allows */
@@ -98,17 +98,17 @@ static size_t pool_of(const search *s, scope which)
 {
     size_t rows = s->hnsw->index.base.rows;
     if (!which.filtered)
-        return s->settings.ef + 1;
+        return s->ef + 1;
     if (s->hnsw->index.base.ids)
         return rows + 1;
-    return vr_min(s->settings.ef + rows - which.allowed, rows) + 1;
+    return vr_min(s->ef + rows - which.allowed, rows) + 1;
 }
 
 /* Nanoseconds, very roughly: what matters is the order of magnitude. */
 static bool walk_pays(const search *s, scope which)
 {
     double rows = (double)s->hnsw->index.base.rows, dim = (double)s->hnsw->index.base.dim;
-    double allowed = fmax((double)which.allowed, 1.0), steps = (double)s->settings.ef * rows / allowed;
+    double allowed = fmax((double)which.allowed, 1.0), steps = (double)s->ef * rows / allowed;
     double walk = 600.0 * steps + 0.6 * steps * steps;
     double scan = which.filtered ? 0.1 * allowed * (dim + 16.0) + 2.0 * rows : rows * (0.1 * dim + 60.0);
     return walk < scan;
@@ -121,7 +121,7 @@ static void plan(search *s)
     const vr_hnsw *hnsw = s->hnsw;
     size_t rows = hnsw->index.base.rows;
     s->k = vr_min(s->query->top_k, rows);
-    size_t ef = vr_min(vr_max(s->settings.ef, s->k), rows);
+    size_t ef = vr_min(vr_max(s->ef, s->k), rows);
     s->reranked = s->k;
     if (hnsw->codes && hnsw->codes->kind == VR_HNSW_SQ4)
         s->reranked = vr_max(3 * s->k, LEAST_RERANKED);
@@ -129,7 +129,7 @@ static void plan(search *s)
         s->reranked = vr_max(2 * s->k, ef / 8);
     if (hnsw->codes)
         ef = vr_min(vr_max(ef, s->k + s->k / 4 + 4), rows);
-    s->settings.ef = ef;
+    s->ef = ef;
     if (s->filter.allow && s->filter.allow_stride == 0)
         s->in_bitmap = in_bitmap(s, 0);
     for (size_t row = 0; row < s->query->queries->rows; row++) {
@@ -211,8 +211,6 @@ static void ready_walk(worker *w, size_t row, scope which)
         hnsw->codes && vr_hnsw_codes_query(hnsw->codes, w->vector, w->space, w->digits, &walk->coded);
     walk->fetched = walk->by_codes ? hnsw->codes->lines * 64
                                    : vr_min(hnsw->index.base.dim * sizeof(float), FETCHED_LINES * 64);
-    walk->offset = walk->by_codes ? walk->coded.offset : 0.0f;
-    walk->factor = walk->by_codes ? walk->coded.factor : 1.0f;
 }
 
 static void answer(worker *w, size_t row)
@@ -263,12 +261,7 @@ static size_t place(worker *w)
 static vrec_status start(worker *w, vrec_error *err)
 {
     const search *s = w->s;
-    w->walk = (vr_hnsw_walk){ .hnsw = s->hnsw,
-                              .simd = vr_simd_get(),
-                              .filter = &s->filter,
-                              .ef = s->settings.ef,
-                              .k = s->k,
-                              .gamma = s->settings.gamma };
+    w->walk = (vr_hnsw_walk){ .hnsw = s->hnsw, .simd = vr_simd_get(), .filter = &s->filter, .ef = s->ef };
     size_t bytes = place(w);
     w->block = vr_scratch_take(&s->hnsw->index.base.scratch, bytes);
     place(w);
@@ -293,17 +286,16 @@ static vrec_status answer_queries(void *context, vr_worker *me, vrec_error *err)
     return status;
 }
 
-vrec_status vr_hnsw_search(vr_hnsw *hnsw, const vr_query *query, vr_hnsw_settings settings, vrec_error *err)
+vrec_status vr_hnsw_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
 {
-    search s = { .hnsw = hnsw, .query = query, .filter = query->filter, .settings = settings };
+    vr_hnsw *hnsw = (vr_hnsw *)indexer;
+    const vr_options *options = query->options;
+    int64_t ef =
+        options->given[VR_FAISS_EF_SEARCH] ? options->value[VR_FAISS_EF_SEARCH] : hnsw->graph.ef_search;
+    search s = { .hnsw = hnsw, .query = query, .filter = query->filter, .ef = (size_t)ef };
     size_t rows = query->queries->rows;
-    if (hnsw->index.base.rows == 0)
+    if (indexer->rows == 0)
         return VREC_OK;
-    if (settings.gamma >= 0.0f && hnsw->index.metric == VR_METRIC_IP && !hnsw->codes)
-        return vr_fail(
-            err, VREC_UNSUPPORTED,
-            "query: with the inner product the adaptive stop needs codes, which this index lacks; "
-            "open it with codes=sq8, or do without the stop");
     plan(&s);
     vr_work work = { .threads = query->threads,
                      .count = rows,
@@ -315,13 +307,4 @@ vrec_status vr_hnsw_search(vr_hnsw *hnsw, const vr_query *query, vr_hnsw_setting
                      .steps = 1,
                      .total_steps = rows };
     return vr_work_do(&work, err);
-}
-
-vrec_status vr_hnsw_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
-{
-    vr_hnsw *hnsw = (vr_hnsw *)indexer;
-    const vr_options *options = query->options;
-    int64_t ef =
-        options->given[VR_FAISS_EF_SEARCH] ? options->value[VR_FAISS_EF_SEARCH] : hnsw->graph.ef_search;
-    return vr_hnsw_search(hnsw, query, (vr_hnsw_settings){ .ef = (size_t)ef, .gamma = -1.0f }, err);
 }

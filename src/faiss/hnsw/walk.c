@@ -134,23 +134,6 @@ static size_t insert(vr_hnsw_walk *walk, uint64_t entry)
     return low;
 }
 
-/* The adaptive stop (Al-Jazzazi et al., arXiv 2505.15636): nothing farther than 1 + gamma times the k-th
- * nearest is worth a visit, and the k-th can only come nearer. */
-static void lower_limit(vr_hnsw_walk *walk)
-{
-    size_t at = walk->k - 1;
-    if (walk->allowed < walk->k)
-        return;
-    if (walk->filtered)
-        for (size_t seen = at = 0; (seen += allowed(walk, walk->pool[at])) < walk->k; at++)
-            ;
-    float value = vr_topk_value(walk->pool[at]);
-    float distance = walk->offset + walk->factor * value;
-    float most = (fmaxf(distance, 0.0f) * (1.0f + walk->gamma) - walk->offset) / walk->factor;
-    if (most > value)
-        walk->limit = vr_min(walk->limit, entry_of(most, INT32_MAX));
-}
-
 /* ---- Level by level ---- */
 
 /* Goes to the nearest neighbour for as long as one is nearer. */
@@ -234,8 +217,6 @@ void vr_hnsw_walk_to(vr_hnsw_walk *walk)
         size_t count = gather(walk, vr_hnsw_pool_node(entry));
         measure(walk, walk->fresh, count, walk->values);
         next = insert_fresh(walk, count, next);
-        if (walk->gamma >= 0.0f)
-            lower_limit(walk);
         while (next < walk->count && (walk->pool[next] & visited))
             next++;
     }

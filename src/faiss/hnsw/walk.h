@@ -24,11 +24,9 @@ typedef struct vr_hnsw_walk {
     bool filtered;      /* somebody may not be returned */
     const float *query; /* finite */
     bool by_codes;      /* else by the vectors */
-    vr_hnsw_coded coded;
+    vr_code_queries coded;
     size_t fetched; /* bytes of a record or vector that are fetched ahead */
-    size_t ef, k;
-    float gamma;          /* the adaptive stop; negative: none */
-    float offset, factor; /* with which a value becomes a distance: offset + factor * value */
+    size_t ef;
 
     uint64_t *pool; /* ascending; room for one more than ef and those that may not be returned */
     size_t count;
