@@ -1,5 +1,6 @@
 /* FAISS files, in and out: byte for byte what FAISS writes, and no byte believed without a check.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "support/facts.h"
 #include "support/failed.h"
 #include "support/faiss_sample.h"
 #include "support/folder.h"
@@ -23,15 +24,6 @@ static void patch(char bytes[SIZE], size_t at, const void *with, size_t size)
 {
     memcpy(bytes, l2_file, SIZE);
     memcpy(bytes + at, with, size);
-}
-
-static bool has_fact(const vrec_indexer *indexer, const char *key, const char *says)
-{
-    const char *found, *value;
-    for (size_t i = 0; vrec_info(indexer, i, &found, &value); i++)
-        if (strcmp(key, found) == 0 && strstr(value, says))
-            return true;
-    return false;
 }
 
 /* ---- Good files ---- */

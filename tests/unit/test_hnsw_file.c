@@ -1,5 +1,6 @@
 /* HNSW in FAISS files: byte for byte what FAISS writes, and nothing believed without a check.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "support/facts.h"
 #include "support/failed.h"
 #include "support/folder.h"
 #include "support/hnsw_sample.h"
@@ -26,15 +27,6 @@ static vrec_indexer *open_good(const image *file, const char *options)
     if (open_bytes(file->bytes, file->size, options, &indexer, &err) != VREC_OK)
         fail_msg("%s", err.message);
     return indexer;
-}
-
-static bool has_fact(const vrec_indexer *indexer, const char *key, const char *says)
-{
-    const char *found, *value;
-    for (size_t i = 0; vrec_info(indexer, i, &found, &value); i++)
-        if (strcmp(key, found) == 0 && strstr(value, says))
-            return true;
-    return false;
 }
 
 /* Every row as a query, for all rows, against distances added up here. */
