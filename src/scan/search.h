@@ -24,6 +24,6 @@ typedef struct vr_search {
     void *context;
 } vr_search;
 
-vrec_status vr_search_rows(const vr_search *search, vrec_error *err);
+vrec_status vr_search_rows(const vr_search *given, vrec_error *err);
 
 #endif
