@@ -7,6 +7,11 @@
 /* Whole arrays are copied as they stand in a file. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "vrec needs a little-endian machine");
 
+/* Values of arrays that are used where they stand in a mapped file, also at odd addresses. A plain float *
+ * or uint32_t * may point to them only for kernels, and for functions that copy bytes. */
+typedef float vr_stored_f32 __attribute__((aligned(1)));
+typedef uint32_t vr_stored_u32 __attribute__((aligned(1)));
+
 static inline uint32_t vr_get_u32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;

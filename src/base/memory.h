@@ -13,6 +13,9 @@ void *vr_alloc(size_t count, size_t size);
 /* The same, zeroed. */
 void *vr_alloc_zero(size_t count, size_t size);
 
+/* What a block of so many bytes takes, which are far fewer than 2^64. */
+uint64_t vr_alloc_bytes(uint64_t bytes);
+
 void vr_free(void *block); /* NULL is fine */
 
 /* *out = a * b, a + b; false if that overflows. */
@@ -37,8 +40,12 @@ static inline size_t vr_max(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* A function that does nothing but fetch ahead looks to gcc like one without effect, and it drops the
+ * calls. Where it is inlined from the start, it can't. */
+#define VR_FETCHING static inline __attribute__((always_inline))
+
 /* Asks for bytes > 0 to be brought into the cache, without waiting for them. */
-static inline void vr_prefetch(const void *address, size_t bytes)
+VR_FETCHING void vr_prefetch(const void *address, size_t bytes)
 {
     const char *first = address;
     for (size_t i = 0; i < bytes; i += 64)

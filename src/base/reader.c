@@ -17,10 +17,10 @@ static vrec_status read_at(const vr_reader *reader, uint64_t at, void *out, size
 vrec_status vr_reader_bytes(vr_reader *reader, void *out, size_t length, const char *what, vrec_error *err)
 {
     if (length > vr_reader_left(reader))
-        return vr_fail(err, VREC_CORRUPT,
-                       "%s: cut short: %s, %zu bytes from byte %llu on, goes past its end at byte %llu",
-                       reader->path, what, length, (unsigned long long)reader->at,
-                       (unsigned long long)reader->size);
+        return vr_fail_at(err, VREC_CORRUPT, vr_at_byte(reader->at),
+                          "%s: cut short: %s, %zu bytes from byte %llu on, goes past its end at byte %llu",
+                          reader->path, what, length, (unsigned long long)reader->at,
+                          (unsigned long long)reader->size);
     vrec_status status = read_at(reader, reader->at, out, length, err);
     if (status == VREC_OK)
         reader->at += length;
@@ -55,15 +55,16 @@ vrec_status vr_reader_span(vr_reader *reader, uint64_t count, size_t size, const
 {
     uint64_t left = vr_reader_left(reader);
     if (count > left / size)
-        return vr_fail(
-            err, VREC_CORRUPT,
+        return vr_fail_at(
+            err, VREC_CORRUPT, vr_at_byte(reader->at),
             "%s: cut short: from byte %llu on %s should have %llu elements of %zu bytes, but the "
             "file ends at byte %llu",
             reader->path, (unsigned long long)reader->at, what, (unsigned long long)count, size,
             (unsigned long long)reader->size);
     if (count > SIZE_MAX / size)
-        return vr_fail(err, VREC_UNSUPPORTED, "%s: %s, at byte %llu, is larger than the address space",
-                       reader->path, what, (unsigned long long)reader->at);
+        return vr_fail_at(err, VREC_UNSUPPORTED, vr_at_byte(reader->at),
+                          "%s: %s, at byte %llu, is larger than the address space", reader->path, what,
+                          (unsigned long long)reader->at);
     *out = (vr_span){ .at = reader->at, .count = (size_t)count, .size = size };
     reader->at += count * size;
     return VREC_OK;

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* getentropy, sched_getaffinity */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "base/system.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <sys/socket.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
-int64_t vr_now_ms(void)
+int64_t vr_now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t vr_now_ms(void)
+{
+    return vr_now_us() / 1000;
 }
 
 void vr_sleep_us(int64_t microseconds)
@@ -35,21 +40,16 @@ uint64_t vr_random_u64(void)
 
 size_t vr_cores(void)
 {
-    cpu_set_t allowed;
+#ifdef CPU_COUNT
+    cpu_set_t allowed; /* fails where there are more than fit the set */
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
         return (size_t)CPU_COUNT(&allowed);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN); /* there are more than fit the set */
+#endif
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores < 1 ? 1 : (size_t)cores;
 }
 
 uint64_t vr_process_id(void)
 {
     return (uint64_t)getpid();
-}
-
-bool vr_socket_is_open(int fd)
-{
-    char byte;
-    ssize_t count = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return count > 0 || (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
 }

@@ -1,5 +1,5 @@
-/* What only the operating system knows: time, chance, cores, the process, and whether a peer is still
- * there. SPDX-License-Identifier: Apache-2.0 */
+/* What only the operating system knows: time, chance, cores, the process. SPDX-License-Identifier:
+ * Apache-2.0 */
 #ifndef VR_BASE_SYSTEM_H
 #define VR_BASE_SYSTEM_H
 
@@ -9,6 +9,7 @@
 
 /* Milliseconds of a clock that is never set back. */
 int64_t vr_now_ms(void);
+int64_t vr_now_us(void); /* microseconds of it */
 
 void vr_sleep_us(int64_t microseconds);
 
@@ -19,8 +20,5 @@ uint64_t vr_random_u64(void);
 size_t vr_cores(void);
 
 uint64_t vr_process_id(void);
-
-/* Whether the peer of a connected socket has not closed it. Reads nothing, and doesn't wait. */
-bool vr_socket_is_open(int fd);
 
 #endif

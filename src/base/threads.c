@@ -16,6 +16,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
 
 typedef struct job {
     void (*work)(void *context, size_t worker);
@@ -38,7 +40,27 @@ static struct {
            .done = PTHREAD_COND_INITIALIZER };
 
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-static _Atomic int32_t default_threads = -1;
+static _Atomic int32_t default_threads; /* 0: not asked for yet */
+
+#ifdef _WIN32 /* which neither forks nor has signals that threads take */
+
+typedef int signals;
+
+static void handle_forks(void) {}
+
+static void block_signals(signals *before)
+{
+    *before = 0;
+}
+
+static void restore_signals(const signals *before)
+{
+    (void)before;
+}
+
+#else
+
+typedef sigset_t signals;
 
 static void before_fork(void)
 {
@@ -63,6 +85,28 @@ static void handle_forks(void)
 {
     pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
+
+/* Threads of the library take no signals: an application's handlers run on its own threads. Except those
+ * that a thread brings upon itself, such as SIGBUS when a mapped file has been cut short: were they
+ * blocked, the process would die of them, its handler unasked. *before is what to set again after the
+ * start. */
+static void block_signals(signals *before)
+{
+    sigset_t blocked;
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGBUS);
+    sigdelset(&blocked, SIGSEGV);
+    sigdelset(&blocked, SIGFPE);
+    sigdelset(&blocked, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &blocked, before);
+}
+
+static void restore_signals(const signals *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+#endif
 
 static void unlink_job(const job *gone)
 {
@@ -96,23 +140,15 @@ static void *helper(void *unused)
     return NULL;
 }
 
-/* Starts threads until enough are idle for wanted helpers; what can't be started, one does without. They
- * take no signals: an application's handlers run on its own threads. Except those that a thread brings upon
- * itself, such as SIGBUS when a mapped file has been cut short: were they blocked, the process would die of
- * them, its handler unasked. */
+/* Starts threads until enough are idle for wanted helpers; what can't be started, one does without. */
 static void start_helpers(size_t wanted)
 {
     pthread_attr_t attributes;
-    sigset_t blocked, before;
+    signals before;
     if (pool.idle >= wanted || pthread_attr_init(&attributes) != 0)
         return;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&blocked);
-    sigdelset(&blocked, SIGBUS);
-    sigdelset(&blocked, SIGSEGV);
-    sigdelset(&blocked, SIGFPE);
-    sigdelset(&blocked, SIGILL);
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    block_signals(&before);
     while (pool.idle < wanted && pool.threads < VR_MAX_THREADS - 1) {
         pthread_t thread;
         if (pthread_create(&thread, &attributes, helper, NULL) != 0)
@@ -120,7 +156,7 @@ static void start_helpers(size_t wanted)
         pool.threads++;
         pool.idle++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    restore_signals(&before);
     pthread_attr_destroy(&attributes);
 }
 
@@ -148,6 +184,134 @@ void vr_parallel(size_t threads, void (*work)(void *context, size_t worker), voi
     pthread_mutex_unlock(&pool.mutex);
 }
 
+/* ---- Watched work ---- */
+
+typedef struct watched {
+    void (*work)(void *context);
+    void *context;
+    pthread_mutex_t mutex;
+    pthread_cond_t returned;
+    bool done;
+} watched;
+
+static void *run_work(void *context)
+{
+    watched *w = context;
+    w->work(w->context);
+    pthread_mutex_lock(&w->mutex);
+    w->done = true;
+    pthread_cond_signal(&w->returned);
+    pthread_mutex_unlock(&w->mutex);
+    return NULL;
+}
+
+/* What a watcher waits with must not follow the wall clock, which people set. macOS has no such condition,
+ * but one that takes a span in place of a point in time. */
+#ifdef __APPLE__
+
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_cond_init(condition, NULL);
+}
+
+static void set_limit(struct timespec *limit, int64_t milliseconds)
+{
+    limit->tv_sec = (time_t)(milliseconds / 1000);
+    limit->tv_nsec = (long)(milliseconds % 1000) * 1000000;
+}
+
+static int wait_at_most(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *limit)
+{
+    return pthread_cond_timedwait_relative_np(condition, mutex, limit);
+}
+
+#else
+
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+static void set_limit(struct timespec *limit, int64_t milliseconds)
+{
+    clock_gettime(CLOCK_MONOTONIC, limit);
+    limit->tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    limit->tv_sec += (time_t)(milliseconds / 1000) + limit->tv_nsec / 1000000000;
+    limit->tv_nsec %= 1000000000;
+}
+
+static int wait_at_most(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *limit)
+{
+    return pthread_cond_timedwait(condition, mutex, limit);
+}
+
+#endif
+
+/* Sleeps until the work is done, but not longer than milliseconds. */
+static bool wait_for_work(watched *w, int64_t milliseconds)
+{
+    struct timespec limit;
+    set_limit(&limit, milliseconds);
+    pthread_mutex_lock(&w->mutex);
+    while (!w->done && wait_at_most(&w->returned, &w->mutex, &limit) == 0)
+        continue;
+    bool done = w->done;
+    pthread_mutex_unlock(&w->mutex);
+    return done;
+}
+
+static bool start_work(watched *w, pthread_t *thread)
+{
+    signals before;
+    init_condition(&w->returned);
+    pthread_mutex_init(&w->mutex, NULL);
+    block_signals(&before);
+    bool started = pthread_create(thread, NULL, run_work, w) == 0;
+    restore_signals(&before);
+    return started;
+}
+
+bool vr_run_watched(void (*work)(void *context), void (*look)(void *context), void *context,
+                    int64_t interval_ms)
+{
+    pthread_t thread;
+    watched w = { .work = work, .context = context };
+    bool started = start_work(&w, &thread);
+    if (started) {
+        do
+            look(context);
+        while (!wait_for_work(&w, interval_ms));
+        pthread_join(thread, NULL);
+    }
+    pthread_mutex_destroy(&w.mutex);
+    pthread_cond_destroy(&w.returned);
+    return started;
+}
+
+void vr_mutex_init(vr_mutex *mutex)
+{
+    pthread_mutex_init(mutex, NULL); /* without attributes it can't fail */
+}
+
+void vr_mutex_lock(vr_mutex *mutex)
+{
+    pthread_mutex_lock(mutex);
+}
+
+void vr_mutex_unlock(vr_mutex *mutex)
+{
+    pthread_mutex_unlock(mutex);
+}
+
+void vr_mutex_destroy(vr_mutex *mutex)
+{
+    pthread_mutex_destroy(mutex);
+}
+
 void vr_call_once(vr_once *once, void (*what)(void))
 {
     pthread_once(once, what);
@@ -156,10 +320,32 @@ void vr_call_once(vr_once *once, void (*what)(void))
 size_t vr_thread_count(int32_t wish)
 {
     if (wish == 0)
-        wish = atomic_load_explicit(&default_threads, memory_order_relaxed);
+        wish = vr_default_threads();
     if (wish > 0)
         return vr_min((size_t)wish, VR_MAX_THREADS);
     return vr_min(vr_cores(), VR_MAX_THREADS);
+}
+
+/* What VREC_THREADS says; all cores if it is unset or no such number. */
+static int32_t threads_of_environment(void)
+{
+    const char *text = getenv("VREC_THREADS");
+    char *end;
+    long threads = text ? strtol(text, &end, 10) : -1;
+    return text && *text && !*end && threads >= 1 && threads <= INT32_MAX ? (int32_t)threads : -1;
+}
+
+int32_t vr_default_threads(void)
+{
+    int32_t threads = atomic_load_explicit(&default_threads, memory_order_relaxed), unset = 0;
+    if (threads != 0)
+        return threads;
+    threads = threads_of_environment();
+    /* Somebody may set it meanwhile, and then that counts. */
+    return atomic_compare_exchange_strong_explicit(&default_threads, &unset, threads, memory_order_relaxed,
+                                                   memory_order_relaxed)
+               ? threads
+               : unset;
 }
 
 bool vr_set_default_threads(int32_t threads)
