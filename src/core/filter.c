@@ -1,21 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/filter.h"
 
-bool vr_filter_excludes(const vr_filter *filter, size_t q, int64_t id)
+#include "base/memory.h"
+
+#include <string.h>
+
+const int64_t *vr_id_lists_of(const vr_id_lists *lists, size_t user, size_t *count)
+{
+    if (!lists->offsets) {
+        *count = lists->count;
+        return lists->ids;
+    }
+    *count = (size_t)(lists->offsets[user + 1] - lists->offsets[user]);
+    return *count > 0 ? lists->ids + lists->offsets[user] : NULL;
+}
+
+size_t vr_filter_excluded(const vr_filter *filter, size_t q)
 {
     if (!filter->exclude_ids)
-        return false;
-    size_t low = 0, end = filter->exclude_count;
-    if (filter->exclude_offsets) {
-        low = (size_t)filter->exclude_offsets[q];
-        end = (size_t)filter->exclude_offsets[q + 1];
-    }
-    for (size_t high = end; low < high;) {
+        return 0;
+    if (!filter->exclude_offsets)
+        return filter->exclude_count;
+    const int64_t *offsets = filter->exclude_offsets + vr_filter_user(filter, q);
+    return (size_t)(offsets[1] - offsets[0]);
+}
+
+const int64_t *vr_filter_exclusions(const vr_filter *filter, size_t q)
+{
+    if (!filter->exclude_ids || !filter->exclude_offsets)
+        return filter->exclude_ids;
+    return filter->exclude_ids + filter->exclude_offsets[vr_filter_user(filter, q)];
+}
+
+/* A binary search. */
+static bool has(const int64_t *ids, size_t count, int64_t id)
+{
+    size_t low = 0;
+    for (size_t high = count; low < high;) {
         size_t middle = low + (high - low) / 2;
-        if (filter->exclude_ids[middle] < id)
+        if (ids[middle] < id)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < end && filter->exclude_ids[low] == id;
+    return low < count && ids[low] == id;
+}
+
+bool vr_filter_excludes(const vr_filter *filter, size_t q, int64_t id)
+{
+    return has(vr_filter_exclusions(filter, q), vr_filter_excluded(filter, q), id);
+}
+
+bool vr_filter_lists(const vr_filter *filter, size_t q, int64_t id)
+{
+    size_t count;
+    if (!vr_id_lists_are_set(&filter->allowed))
+        return true;
+    const int64_t *ids = vr_id_lists_of(&filter->allowed, vr_filter_user(filter, q), &count);
+    return has(ids, count, id);
+}
+
+size_t vr_filter_allowed(const vr_filter *filter, size_t q, size_t rows)
+{
+    if (!filter->allow)
+        return rows;
+    const uint8_t *bitmap = vr_filter_bitmap(filter, q);
+    size_t count = 0, i = 0;
+    rows = vr_min(rows, filter->allow_rows);
+    for (; i + 64 <= rows; i += 64) {
+        uint64_t word;
+        memcpy(&word, bitmap + i / 8, sizeof word);
+        count += (size_t)__builtin_popcountll(word);
+    }
+    for (; i < rows; i++)
+        count += bitmap[i / 8] >> i % 8 & 1;
+    return count;
 }

@@ -37,6 +37,7 @@ vrec_status vr_lazy_get(vr_lazy *lazy, const vr_recipe *recipe, size_t gain, con
                      .context = &m,
                      .progress = recipe->progress,
                      .phase = "searching",
+                     .unit = recipe->unit,
                      .total_steps = recipe->total_steps };
     vrec_status status = vr_work_do(&work, err);
     if (status != VREC_OK) {

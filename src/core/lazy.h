@@ -34,6 +34,7 @@ typedef struct vr_recipe {
     void *context;
     size_t threads;
     const vrec_progress *progress; /* is told "searching", 0 of total_steps, so that it can say stop */
+    const char *unit;              /* of the steps */
     uint64_t total_steps;
 } vr_recipe;
 

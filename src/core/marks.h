@@ -34,6 +34,11 @@ static inline bool vr_mark(uint64_t *marks, uint32_t node)
     return is_new;
 }
 
+static inline bool vr_marked(const uint64_t *marks, uint32_t node)
+{
+    return marks[node / 64] >> node % 64 & 1;
+}
+
 /* Clears marks of which nodes lists every one. */
 static inline void vr_marks_clear(uint64_t *marks, const uint32_t *nodes, size_t count)
 {

@@ -2,6 +2,7 @@
 #include "core/matrix.h"
 
 #include "base/memory.h"
+#include "core/structs.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -22,28 +23,40 @@ size_t vr_type_size(int32_t type)
 
 vrec_status vr_matrix_check(const vrec_matrix *matrix, const char *what, vrec_matrix *out, vrec_error *err)
 {
-    if (!matrix)
-        return vr_fail(err, VREC_INVALID, "%s: the matrix is NULL", what);
-    if (matrix->struct_size < sizeof *matrix)
-        return vr_fail(err, VREC_INVALID, "%s: struct_size is %zu, not sizeof(vrec_matrix) = %zu", what,
-                       matrix->struct_size, sizeof *matrix);
-    *out = *matrix;
-    size_t size = vr_type_size(matrix->type);
+    vrec_status status = vr_take_matrix(matrix, what, out, err);
+    if (status != VREC_OK)
+        return status;
+    size_t size = vr_type_size(out->type);
     if (size == 0)
-        return vr_fail(err, VREC_INVALID, "%s: type %d is no vrec_type", what, (int)matrix->type);
-    if (!matrix->data && matrix->rows > 0 && matrix->dim > 0)
-        return vr_fail(err, VREC_INVALID, "%s: data is NULL with %zu rows", what, matrix->rows);
+        return vr_fail_at(err, VREC_INVALID, vr_in(what), "%s: type %d is no vrec_type", what,
+                          (int)out->type);
+    if (!out->data && out->rows > 0 && out->dim > 0)
+        return vr_fail_at(err, VREC_INVALID, vr_in(what), "%s: data is NULL with %zu rows", what,
+                          out->rows);
     size_t row_bytes, bytes, values;
-    if (!vr_mul(matrix->dim, size, &row_bytes) || !vr_mul(matrix->rows, row_bytes, &bytes) ||
-        !vr_mul(matrix->rows, matrix->dim, &values) || bytes > PTRDIFF_MAX ||
+    if (!vr_mul(out->dim, size, &row_bytes) || !vr_mul(out->rows, row_bytes, &bytes) ||
+        !vr_mul(out->rows, out->dim, &values) || bytes > PTRDIFF_MAX ||
         values > PTRDIFF_MAX / sizeof(float))
-        return vr_fail(err, VREC_INVALID, "%s: %zu x %zu values overflow the address space", what,
-                       matrix->rows, matrix->dim);
+        return vr_fail_at(err, VREC_INVALID, vr_in(what), "%s: %zu x %zu values overflow the address space",
+                          what, out->rows, out->dim);
     if (out->col_stride == 0)
         out->col_stride = (ptrdiff_t)size;
     if (out->row_stride == 0)
         out->row_stride = (ptrdiff_t)row_bytes;
     return VREC_OK;
+}
+
+vrec_status vr_matrix_check_sample(const vrec_matrix *queries, size_t dim, vrec_matrix *out,
+                                   vrec_error *err)
+{
+    vrec_status status = vr_matrix_check(queries, "queries", out, err);
+    if (status == VREC_OK && out->dim != dim)
+        return vr_fail_at(err, VREC_INVALID, vr_in("queries"),
+                          "queries: they have %zu values each, but the items have %zu", out->dim, dim);
+    if (status == VREC_OK && out->rows == 0)
+        return vr_fail_at(err, VREC_INVALID, vr_in("queries"),
+                          "queries: none; give some, or do without a sample");
+    return status;
 }
 
 const void *vr_matrix_at(const vrec_matrix *matrix, size_t row, size_t col)
@@ -125,7 +138,7 @@ int64_t vr_matrix_int(const vrec_matrix *matrix, size_t row, size_t col)
     }
 }
 
-size_t vr_find_nonfinite(const float *values, size_t count)
+size_t vr_find_nonfinite(const vr_stored_f32 *values, size_t count)
 {
     /* Blocks first, without a branch in the loop, so that the compiler can use vectors. */
     enum { BLOCK = 256 };

@@ -2,6 +2,7 @@
 #ifndef VR_CORE_MATRIX_H
 #define VR_CORE_MATRIX_H
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -13,6 +14,10 @@ size_t vr_type_size(int32_t type);
  * in errors: "items". */
 vrec_status vr_matrix_check(const vrec_matrix *matrix, const char *what, vrec_matrix *out, vrec_error *err);
 
+/* The same for a sample of queries, of an index whose items have dim values. */
+vrec_status vr_matrix_check_sample(const vrec_matrix *queries, size_t dim, vrec_matrix *out,
+                                   vrec_error *err);
+
 /* Copies count rows from first on, as packed float32. The matrix has been checked. */
 void vr_matrix_rows(const vrec_matrix *matrix, size_t first, size_t count, float *out);
 
@@ -23,6 +28,6 @@ const void *vr_matrix_at(const vrec_matrix *matrix, size_t row, size_t col);
 int64_t vr_matrix_int(const vrec_matrix *matrix, size_t row, size_t col);
 
 /* The first of count values that is NaN or Inf; count if none is. */
-size_t vr_find_nonfinite(const float *values, size_t count);
+size_t vr_find_nonfinite(const vr_stored_f32 *values, size_t count);
 
 #endif

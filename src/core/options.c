@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "core/values.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,18 +31,42 @@ typedef struct scope {
     const char *stage, *kind;
 } scope;
 
+/* The argument that an option string comes in. */
+static const char *given_as(const scope *within)
+{
+    return within->stage ? "overrides" : "options";
+}
+
 static bool is_in_scope(const vrec_option *option, const scope *within)
 {
     return (!within->stage || vr_list_has(option->stage, within->stage)) &&
            is_for_kind(option, within->kind);
 }
 
-/* A key ends at an equals sign: what follows may be a secret. */
+/* How much of an unknown key may be repeated. It ends at an equals sign or a colon, and after the name of a
+ * secret: what follows may be that. */
+static size_t shown_length(const vr_option_table *table, const char *key)
+{
+    char alias[VR_WORD];
+    size_t length = strcspn(key, "=:");
+    for (size_t i = 0; i < table->count; i++) {
+        const vrec_option *option = &table->options[i];
+        if (!vr_is_secret(option))
+            continue;
+        if (strncmp(key, option->key, strlen(option->key)) == 0)
+            length = vr_min(length, strlen(option->key));
+        for (size_t j = 0; vr_list_item(option->aliases, j, alias); j++)
+            if (strncmp(key, alias, strlen(alias)) == 0)
+                length = vr_min(length, strlen(alias));
+    }
+    return length;
+}
+
 static vrec_status fail_unknown(const vr_option_table *table, const char *key, const scope *within,
                                 vrec_error *err)
 {
-    char alias[VR_WORD];
-    int length = (int)vr_min(strcspn(key, "="), 60);
+    char alias[VR_WORD], named[VR_WORD];
+    snprintf(named, sizeof named, "%.*s", (int)vr_min(shown_length(table, key), 60), key);
     const char *advice = vr_advice(table, "", key);
     vr_guess guess = vr_guess_start(key);
     for (size_t i = 0; i < table->count; i++) {
@@ -53,11 +78,11 @@ static vrec_status fail_unknown(const vr_option_table *table, const char *key, c
             vr_guess_try(&guess, alias, option->key);
     }
     if (advice)
-        return vr_fail(err, VREC_INVALID, "%s has no option \"%.*s\"; %s", table->backend, length, key,
-                       advice);
-    return vr_fail(err, VREC_INVALID, "%s has no option \"%.*s\"%s%s%s", table->backend, length, key,
-                   guess.word ? "; did you mean \"" : "", guess.word ? guess.word : "",
-                   guess.word ? "\"?" : "");
+        return vr_fail_at(err, VREC_INVALID, vr_in(named), "%s has no option \"%s\"; %s", table->backend,
+                          named, advice);
+    return vr_fail_at(err, VREC_INVALID, vr_in(named), "%s has no option \"%s\"%s%s%s", table->backend,
+                      named, guess.word ? "; did you mean \"" : "", guess.word ? guess.word : "",
+                      guess.word ? "\"?" : "");
 }
 
 static vrec_status find(const vr_option_table *table, const char *key, const scope *within, size_t *out,
@@ -110,7 +135,8 @@ vrec_status vr_options_set(vr_options *options, const char *key, const char *val
 {
     size_t i = 0;
     if (!key || !value)
-        return vr_fail(err, VREC_INVALID, "%s: an option's key or value is NULL", options->table->backend);
+        return vr_fail_at(err, VREC_INVALID, vr_in(key ? "value" : "key"),
+                          "%s: an option's key or value is NULL", options->table->backend);
     vrec_status status = find(options->table, key, &(scope){ NULL, NULL }, &i, err);
     if (status != VREC_OK)
         return status;
@@ -123,8 +149,8 @@ vrec_status vr_options_set(vr_options *options, const char *key, const char *val
 static vrec_status fail_kind(const vr_option_table *table, const vrec_option *option, const char *kind,
                              vrec_error *err)
 {
-    return vr_fail(err, VREC_INVALID, "%s: %s is for %s=%s, but it is %.60s", table->backend, option->key,
-                   table->kind->key, option->kinds, kind);
+    return vr_fail_at(err, VREC_INVALID, vr_in(option->key), "%s: %s is for %s=%s, but it is %.60s",
+                      table->backend, option->key, table->kind->key, option->kinds, kind);
 }
 
 static const char *kind_of(const vr_options *options, char room[VR_WORD])
@@ -135,6 +161,13 @@ static const char *kind_of(const vr_options *options, char room[VR_WORD])
         return vr_options_text(options, i);
     vr_list_item(kind->range, (size_t)options->value[i], room);
     return room;
+}
+
+bool vr_options_any_kind(const vr_options *options)
+{
+    char room[VR_WORD];
+    const vr_option_table *table = options->table;
+    return table->any_kind && strcmp(kind_of(options, room), table->any_kind) == 0;
 }
 
 vrec_status vr_options_check_build(const vr_options *options, vrec_error *err)
@@ -156,9 +189,12 @@ vrec_status vr_options_check_open(const vr_options *options, const char *kind, v
     const vr_option_table *table = options->table;
     if (!table->kind || !kind)
         return VREC_OK;
+    if (vr_options_any_kind(options))
+        return VREC_OK;
     if (options->given[table->kind - table->options] && strcasecmp(kind_of(options, room), kind) != 0)
-        return vr_fail(err, VREC_INVALID, "%s: %s is %.60s, but that of the index is %.60s", table->backend,
-                       table->kind->key, kind_of(options, room), kind);
+        return vr_fail_at(err, VREC_INVALID, vr_in(table->kind->key),
+                          "%s: %s is %.60s, but that of the index is %.60s", table->backend,
+                          table->kind->key, kind_of(options, room), kind);
     for (size_t i = 0; i < table->count; i++)
         if (options->given[i] && strcmp(table->options[i].stage, "build") != 0 &&
             !is_for_kind(&table->options[i], kind))
@@ -214,33 +250,36 @@ static vrec_status parse_pair(vr_options *options, const char **text, const scop
     char key[VR_WORD], value[VR_OPTION_SECRET_MAX];
     size_t i = 0, length = strcspn(*text, "=,");
     if ((*text)[length] != '=' || length == 0 || length >= sizeof key)
-        return vr_fail(err, VREC_INVALID, "%s: options are key=value,key=value; \"%.60s\" is not", backend,
-                       has_secret(options->table) ? "(hidden: it may hold a secret)" : *text);
+        return vr_fail_at(err, VREC_INVALID, vr_in(given_as(within)),
+                          "%s: options are key=value,key=value; \"%.60s\" is not", backend,
+                          has_secret(options->table) ? "(hidden: it may hold a secret)" : *text);
     memcpy(key, *text, length);
     key[length] = '\0';
     vrec_status status = find(options->table, key, within, &i, err);
     if (status != VREC_OK && follows_secret(options->table, seen))
-        return vr_fail(err, status,
-                       "%s has no such option (hidden: it may be the rest of a secret with a comma in it, "
-                       "which wants double quotes)",
-                       backend);
+        return vr_fail_at(
+            err, status, vr_in(given_as(within)),
+            "%s has no such option (hidden: it may be the rest of a secret with a comma in it, "
+            "which wants double quotes)",
+            backend);
     if (status != VREC_OK)
         return status;
     const vrec_option *option = &options->table->options[i];
     if (within->stage && !vr_list_has(option->stage, within->stage))
-        return vr_fail(err, VREC_INVALID, "%s: %s can't be set for one query; set it on the builder",
-                       backend, option->key);
+        return vr_fail_at(err, VREC_INVALID, vr_in(key),
+                          "%s: %s can't be set for one query; set it on the builder", backend, option->key);
     if (!is_for_kind(option, within->kind))
         return fail_kind(options->table, option, within->kind, err);
     if (seen[i])
-        return vr_fail(err, VREC_INVALID, "%s: %s is given twice (last as \"%s\")", backend, option->key,
-                       key);
+        return vr_fail_at(err, VREC_INVALID, vr_in(key), "%s: %s is given twice (last as \"%s\")", backend,
+                          option->key, key);
     seen[i] = true;
     const char *rest = read_value(*text + length + 1, value);
     if (!rest)
-        return vr_fail(err, VREC_INVALID, "%s: the value of %s is empty, too long or badly quoted", backend,
-                       key);
+        return vr_fail_at(err, VREC_INVALID, vr_in(key),
+                          "%s: the value of %s is empty, too long or badly quoted", backend, key);
     *text = rest;
+    options->by_query[i] = within->stage != NULL;
     return set_at(options, i, value, err);
 }
 
@@ -252,7 +291,8 @@ static vrec_status parse_pairs(vr_options *options, const char *text, const scop
         if (status != VREC_OK)
             return status;
         if (*text == ',' && *++text == '\0')
-            return vr_fail(err, VREC_INVALID, "%s: the options end in a comma", options->table->backend);
+            return vr_fail_at(err, VREC_INVALID, vr_in(given_as(within)), "%s: the options end in a comma",
+                              options->table->backend);
     }
     return VREC_OK;
 }

@@ -9,6 +9,7 @@
 enum {
     VR_OPTIONS_MAX = 40,
     VR_OPTION_TEXT = VR_WORD,   /* room for a key or a choice */
+    VR_OPTION_ONE = 1000000,    /* 1 as a float's value */
     VR_OPTION_TEXTS_MAX = 16,   /* options of a table that hold text */
     VR_OPTION_TEXT_MAX = 512,   /* room for what such an option holds, */
     VR_OPTION_SECRET_MAX = 8192 /* or a secret: some tokens are thousands of bytes long */
@@ -23,14 +24,16 @@ typedef struct vr_hint {
 
 /* An option is what the public header says of it, and nothing else: a default is parsed like a value
  * that the caller gave, and a range is read from its text: "MIN..MAX" of an "int", "L2, IP" of a
- * "choice". A "uint" takes any 64 bits. A "text" takes anything, and its range says what is meant; a
- * "secret" is a text that no message repeats, given as itself, as "env:NAME" or as "file:PATH". */
+ * "choice". A "uint" takes any 64 bits; a "float" is 0 to a whole number at most 1000. A "text" takes
+ * anything, and its range says what is meant; a "secret" is a text that no message repeats, given as
+ * itself, as "env:NAME" or as "file:PATH". */
 typedef struct vr_option_table {
     const char *backend;
     const vrec_option *options;
     size_t count; /* at most VR_OPTIONS_MAX */
     const vrec_option
-        *kind; /* that of them whose value says which kind of index; NULL if there is one kind */
+        *kind;            /* that of them whose value says which kind of index; NULL if there is one kind */
+    const char *any_kind; /* the value of it that leaves the kind to the library; NULL if none does */
     const vr_hint *hints;
     size_t hint_count;
 } vr_option_table;
@@ -38,8 +41,10 @@ typedef struct vr_option_table {
 /* The values of a table's options, in its order. Owns its texts: vr_options_free() is due. */
 typedef struct vr_options {
     const vr_option_table *table;
-    int64_t value[VR_OPTIONS_MAX];   /* a number, a uint's bits, or which choice; 0 if unset */
-    bool given[VR_OPTIONS_MAX];      /* set by the caller, not by default */
+    int64_t value[VR_OPTIONS_MAX];   /* a number, a uint's bits, a float's millionths, or which choice;
+                                        0 if unset */
+    bool given[VR_OPTIONS_MAX];      /* set by the caller, not by default; */
+    bool by_query[VR_OPTIONS_MAX];   /* by the overrides of one query */
     char *text[VR_OPTION_TEXTS_MAX]; /* of the texts and secrets, in the table's order; NULL: the default */
 } vr_options;
 
@@ -57,6 +62,9 @@ vrec_status vr_options_set(vr_options *options, const char *key, const char *val
 const char *vr_options_text(const vr_options *options, size_t i);
 
 /* ---- Kinds of index ---- */
+
+/* Whether the kind is left to the library. */
+bool vr_options_any_kind(const vr_options *options);
 
 /* Whether every option that was given is for the kind of index that they ask for. */
 vrec_status vr_options_check_build(const vr_options *options, vrec_error *err);

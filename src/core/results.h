@@ -2,7 +2,7 @@
 #ifndef VR_CORE_RESULTS_H
 #define VR_CORE_RESULTS_H
 
-#include "core/indexer.h"
+#include "core/index.h"
 #include "core/topk.h"
 
 /* Puts one item at a place below top_k of the query in that row; places are filled from 0 on, and what is
@@ -18,7 +18,7 @@ static inline void vr_put_result(const vr_query *query, size_t row, size_t place
 static inline void vr_put_count(const vr_query *query, size_t row, size_t count)
 {
     if (query->counts)
-        query->counts[row] = count;
+        query->counts[row] = (int64_t)count;
 }
 
 /* What is reported of what a vr_topk sorts by: squared distances as they are, inner products with their own
@@ -33,9 +33,7 @@ static inline float vr_negated(float smaller)
     return 0.0f - smaller;
 }
 
-/* Puts what a finished vr_topk holds. ids has the id of every row of the index; NULL: they are its ids.
- * distance is vr_unchanged, vr_negated, or a backend's own. */
-void vr_put_topk(const vr_query *query, size_t row, const vr_topk *top, const int64_t *ids,
-                 float (*distance)(float smaller));
+/* Puts what a finished vr_topk holds. distance is vr_unchanged, vr_negated, or a backend's own. */
+void vr_put_topk(const vr_query *query, size_t row, const vr_topk *top, float (*distance)(float smaller));
 
 #endif

@@ -32,9 +32,9 @@ static vrec_status bad_value(const vr_option_table *table, const vrec_option *op
                              vrec_error *err)
 {
     const char *advice = vr_advice(table, option->key, value);
-    return vr_fail(err, VREC_INVALID, "%s: %s is \"%.60s\"; it takes %s%s%s%s", table->backend, option->key,
-                   value, is_choice(option) ? "one of " : "", option->range, advice ? "; " : "",
-                   advice ? advice : "");
+    return vr_fail_at(err, VREC_INVALID, vr_in(option->key), "%s: %s is \"%.60s\"; it takes %s%s%s%s",
+                      table->backend, option->key, value, is_choice(option) ? "one of " : "", option->range,
+                      advice ? "; " : "", advice ? advice : "");
 }
 
 static vrec_status parse_choice(const vr_option_table *table, const vrec_option *option, const char *text,
@@ -74,6 +74,25 @@ static vrec_status parse_uint(const vr_option_table *table, const vrec_option *o
     if (!isdigit((unsigned char)*text) || *end || errno || number > UINT64_MAX)
         return bad_value(table, option, text, err);
     *out = (int64_t)number;
+    return VREC_OK;
+}
+
+/* Digits, a point and digits, or both, whatever the locale's point is. Kept in millionths, cut off. */
+static vrec_status parse_float(const vr_option_table *table, const vrec_option *option, const char *text,
+                               int64_t *out, vrec_error *err)
+{
+    int64_t max = strtoimax(strstr(option->range, "..") + 2, NULL, 10) * VR_OPTION_ONE, number = 0;
+    int64_t share = VR_OPTION_ONE;
+    const char *c = text;
+    bool digits = isdigit((unsigned char)text[0]) || (text[0] == '.' && isdigit((unsigned char)text[1]));
+    for (; isdigit((unsigned char)*c) && number <= max; c++)
+        number = number * 10 + (*c - '0') * share;
+    if (*c == '.')
+        for (c++; isdigit((unsigned char)*c); c++)
+            number += (*c - '0') * (share /= 10);
+    if (!digits || *c || number > max)
+        return bad_value(table, option, text, err);
+    *out = number;
     return VREC_OK;
 }
 
@@ -167,8 +186,9 @@ static vrec_status find_secret(const vr_option_table *table, const vrec_option *
     if (strncmp(text, "env:", 4) == 0)
         *secret = getenv(text + 4);
     if (!*secret)
-        return vr_fail(err, VREC_INVALID, "%s: %s names the environment variable %.60s, which isn't set",
-                       table->backend, option->key, text + 4);
+        return vr_fail_at(err, VREC_INVALID, vr_in(option->key),
+                          "%s: %s names the environment variable %.60s, which isn't set", table->backend,
+                          option->key, text + 4);
     return VREC_OK;
 }
 
@@ -187,8 +207,8 @@ static vrec_status parse_text(vr_options *options, size_t i, const char *text, v
     }
     size_t length = strlen(text);
     if (length == 0 || length > max)
-        return vr_fail(err, VREC_INVALID, "%s: %s is empty or longer than %zu bytes", table->backend,
-                       option->key, max);
+        return vr_fail_at(err, VREC_INVALID, vr_in(option->key), "%s: %s is empty or longer than %zu bytes",
+                          table->backend, option->key, max);
     return vr_text_copy(text, length, &options->text[vr_text_slot(table, i)], err);
 }
 
@@ -202,6 +222,8 @@ vrec_status vr_value_parse(vr_options *options, size_t i, const char *text, vrec
         return parse_choice(table, option, text, &options->value[i], err);
     if (strcmp(option->type, "uint") == 0)
         return parse_uint(table, option, text, &options->value[i], err);
+    if (strcmp(option->type, "float") == 0)
+        return parse_float(table, option, text, &options->value[i], err);
     return parse_int(table, option, text, &options->value[i], err);
 }
 

@@ -27,11 +27,11 @@ typedef struct vr_work {
     vrec_status (*run)(void *context, vr_worker *me, vrec_error *err);
     void *context;
 
-    /* Told after each portion of worker 0's: done_before + done * steps of total_steps, where done is what
-     * all workers together have finished. steps is 0 where the caller waits for something else than this
-     * work. progress is NULL if nobody wants to know. */
+    /* Told after each portion of worker 0's, and when all is done: done_before + done * steps of
+     * total_steps, where done is what all workers together have finished. steps is 0 where the caller waits
+     * for something else than this work. progress is NULL if nobody wants to know. */
     const vrec_progress *progress;
-    const char *phase;
+    const char *phase, *unit; /* unit: of the steps */
     uint64_t done_before, steps, total_steps;
 } vr_work;
 
