@@ -19,7 +19,7 @@ vr_blocks *vr_blocks_create(const vr_simd *simd, size_t count, size_t dim, vr_me
     *blocks = (vr_blocks){ .simd = simd,
                            .dim = dim,
                            .groups = groups,
-                           .block_bytes = simd->tile_rows * (groups * 4 + FACTORS * sizeof(float)),
+                           .block_bytes = vr_block_bytes(simd, dim),
                            .digit_max = digit_max,
                            .bias_factor = vr_bias_factor(metric, dim),
                            .count = count };
@@ -39,7 +39,8 @@ void vr_blocks_free(vr_blocks *blocks)
 }
 
 /* digits: groups * 4, of which those past dim are 0. */
-static void put_row(const vr_blocks *blocks, uint8_t *block, size_t i, const float *x, int8_t *digits)
+static void put_row(const vr_blocks *blocks, uint8_t *block, size_t i, const vr_stored_f32 *x,
+                    int8_t *digits)
 {
     const vr_simd *simd = blocks->simd;
     vr_coded row = { 0 };
@@ -60,9 +61,10 @@ static void put_row(const vr_blocks *blocks, uint8_t *block, size_t i, const flo
             block[(g * simd->tile_rows + i) * 4 + j] = (uint8_t)(digits[g * 4 + j] + simd->code_bias);
 }
 
-void vr_blocks_put(vr_blocks *blocks, size_t block, const float *rows, size_t count)
+void vr_blocks_put(vr_blocks *blocks, size_t block, const vr_stored_f32 *rows, size_t count)
 {
-    int8_t digits[VR_CODES_DIM_MAX] = { 0 };
+    int8_t digits[VR_CODES_DIM_MAX];
+    memset(digits + blocks->dim, 0, blocks->groups * 4 - blocks->dim);
     uint8_t *bytes = blocks->bytes + block * blocks->block_bytes;
     if (count < blocks->simd->tile_rows)
         memset(bytes, 0, blocks->block_bytes);
@@ -70,10 +72,18 @@ void vr_blocks_put(vr_blocks *blocks, size_t block, const float *rows, size_t co
         put_row(blocks, bytes, i, rows + i * blocks->dim, digits);
 }
 
+void vr_blocks_fill(vr_blocks *blocks, const vr_stored_f32 *rows, size_t count)
+{
+    size_t step = blocks->simd->tile_rows;
+    for (size_t row = 0; row < count; row += step)
+        vr_blocks_put(blocks, row / step, rows + row * blocks->dim, vr_min(step, count - row));
+}
+
 void vr_blocks_query(const vr_blocks *blocks, const float *query, size_t q, size_t width, int8_t *digits,
                      vr_code_queries *queries)
 {
-    int8_t plain[VR_CODES_DIM_MAX] = { 0 };
+    int8_t plain[VR_CODES_DIM_MAX];
+    memset(plain + blocks->dim, 0, blocks->groups * 4 - blocks->dim);
     vr_encode_query(blocks->simd, query, blocks->dim, q, plain, queries);
     for (size_t j = 0; j < blocks->groups * 4; j++)
         digits[(j / 4 * width + q) * 4 + j % 4] = plain[j];

@@ -29,13 +29,19 @@ static inline size_t vr_block_count(const vr_simd *simd, size_t rows)
     return rows / simd->tile_rows + (rows % simd->tile_rows > 0);
 }
 
+/* Bytes of a block of such rows. */
+static inline size_t vr_block_bytes(const vr_simd *simd, size_t dim)
+{
+    return simd->tile_rows * ((dim + 7) / 8 * 8 + 4 * sizeof(float));
+}
+
 /* Room for so many blocks, not initialised. NULL if memory is short, or dim above VR_CODES_DIM_MAX.
  * digit_max: at most simd->code_max. */
 vr_blocks *vr_blocks_create(const vr_simd *simd, size_t count, size_t dim, vr_metric metric, int digit_max);
 void vr_blocks_free(vr_blocks *blocks); /* NULL is fine */
 
 /* Puts count rows, packed, at most tile_rows of them, into a block. */
-void vr_blocks_put(vr_blocks *blocks, size_t block, const float *rows, size_t count);
+void vr_blocks_put(vr_blocks *blocks, size_t block, const vr_stored_f32 *rows, size_t count);
 
 /* The digits of a block, and its factors. */
 static inline const uint8_t *vr_blocks_digits(const vr_blocks *blocks, size_t block)
@@ -48,6 +54,9 @@ static inline const float *vr_blocks_factors(const vr_blocks *blocks, size_t blo
     const uint8_t *digits = vr_blocks_digits(blocks, block);
     return (const float *)(const void *)(digits + blocks->simd->tile_rows * blocks->groups * 4);
 }
+
+/* Puts count rows, packed, into blocks from the first on. */
+void vr_blocks_fill(vr_blocks *blocks, const vr_stored_f32 *rows, size_t count);
 
 /* Puts one finite query at place q of width in queries, whose digits are given room here: groups * width *
  * 4 of them. */

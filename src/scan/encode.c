@@ -7,7 +7,7 @@
 
 enum { LANES = 8 /* values at a time, for the compiler's vectors */ };
 
-static float largest_of(const float *x, size_t dim)
+static float largest_of(const vr_stored_f32 *x, size_t dim)
 {
     float most[LANES] = { 0 };
     size_t j = 0;
@@ -31,7 +31,7 @@ static inline float put_digit(float value, float scale, float inverse, int8_t *d
     return left * left;
 }
 
-vr_coded vr_encode(const float *x, size_t dim, float norm, int max, int8_t *digits)
+vr_coded vr_encode(const vr_stored_f32 *x, size_t dim, float norm, int max, int8_t *digits)
 {
     float largest = largest_of(x, dim), left[LANES] = { 0 };
     float scale = largest / (float)max, inverse = (float)max / largest;

@@ -32,7 +32,7 @@ typedef struct vr_coded {
 
 /* Encodes x, of dim values whose squares add up to norm, which is below VR_HUGE_NORM. digits: dim of them,
  * within -max..max. */
-vr_coded vr_encode(const float *x, size_t dim, float norm, int max, int8_t *digits);
+vr_coded vr_encode(const vr_stored_f32 *x, size_t dim, float norm, int max, int8_t *digits);
 
 /* Encodes one finite query as dim plain digits, and puts what else the code kernels have to know of it at
  * place q of queries. What it says of the rest leaves room for rounding by slack * |query|. */

@@ -10,7 +10,7 @@ enum { SCALE, ERROR, LENGTH, BIAS, FACTORS };
 
 vr_records *vr_records_create(const vr_simd *simd, size_t count, size_t dim, int digit_max)
 {
-    size_t lines = (dim + FACTORS * sizeof(float) + LINE - 1) / LINE;
+    size_t lines = vr_record_bytes(dim) / LINE;
     vr_records *records = dim <= VR_CODES_DIM_MAX ? vr_alloc(1, sizeof *records) : NULL;
     if (!records)
         return NULL;

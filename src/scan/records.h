@@ -18,6 +18,12 @@ typedef struct vr_records {
     uint8_t *bytes;
 } vr_records;
 
+/* Bytes of a record, whole cache lines: digits, and four factors. */
+static inline size_t vr_record_bytes(size_t dim)
+{
+    return (dim + 4 * sizeof(float) + 63) / 64 * 64;
+}
+
 /* Room for so many records, not initialised. NULL if memory is short, or dim above VR_CODES_DIM_MAX.
  * digit_max: at most simd->code_max. */
 vr_records *vr_records_create(const vr_simd *simd, size_t count, size_t dim, int digit_max);

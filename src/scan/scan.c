@@ -11,6 +11,9 @@
  * So distances always come from the row kernel, and have the same bits every way. The others only drop
  * pairs, and never one that the row kernel would accept: bound.c shows why.
  *
+ * Where a bitmap allows few of the rows, only these are compared, one query after the other. A pair's
+ * distance is the same.
+ *
  * A query's limit is the key of the k-th nearest that is known so far, and its floor is what a kernel's sum
  * has to reach for a pair to be within the limit. Limits only ever become smaller. Threads share them, so
  * that each drops by what the others have found; one that is out of date only lets more pairs through.
@@ -18,18 +21,23 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "scan/scan.h"
 
+#include "base/bytes.h" /* whose machines are little-endian: a bitmap's bytes are a word's */
 #include "base/memory.h"
 #include "core/scratch.h"
 #include "scan/bound.h"
 
 #include <math.h>
 #include <stdatomic.h>
+#include <string.h>
 
 enum {
     ROWS_MAX = 1024,         /* whose distances are computed before they are looked at */
     BLOCK_BYTES = 128 << 10, /* of rows that several queries share: a part of the L2 cache */
     TOGETHER = 16,           /* distances that are looked at together */
-    LISTED = 64              /* rows of a list whose distances are computed together */
+    LISTED = 64,             /* rows of a list whose distances are computed together */
+    AHEAD = 1,               /* blocks that are fetched before they are looked at */
+    BEST_MAX = 64,           /* rows that are asked for first, where there is no limit yet */
+    FETCHED_BYTES = 512      /* of a row, ahead; processors fetch the rest */
 };
 
 /* ---- Limits ---- */
@@ -96,7 +104,8 @@ static void offer(vr_scanner *s, size_t q, float distance, size_t row)
 static void distances_to(const vr_scanner *s, size_t q, size_t first, size_t count, float *out)
 {
     const vr_wave *wave = s->wave;
-    const float *query = wave->vectors + q * wave->dim, *rows = s->rows->values + first * wave->dim;
+    const float *query = wave->at[q];
+    const vr_stored_f32 *rows = s->rows->values + first * wave->dim;
     if (wave->metric == VR_METRIC_L2)
         wave->simd->l2_rows(query, rows, count, wave->dim, out);
     else
@@ -136,18 +145,25 @@ static void scan_by_rows(vr_scanner *s, size_t first, size_t count)
     }
 }
 
-void vr_scan_listed(vr_scanner *s, size_t q, const uint32_t *rows, size_t count)
+/* ---- Rows here and there ---- */
+
+/* Distances of rows that stand here and there. */
+static void distances_of(const vr_scanner *s, size_t q, const uint32_t *rows, size_t count, float *out)
 {
     const vr_wave *wave = s->wave;
-    const float *query = wave->vectors + q * wave->dim;
     size_t stride = wave->dim * sizeof(float);
+    if (wave->metric == VR_METRIC_L2)
+        wave->simd->l2_ids(wave->at[q], s->rows->values, stride, rows, count, wave->dim, out);
+    else
+        wave->simd->dot_ids(wave->at[q], s->rows->values, stride, rows, count, wave->dim, out);
+}
+
+void vr_scan_listed(vr_scanner *s, size_t q, const uint32_t *rows, size_t count)
+{
     float distances[LISTED];
     for (size_t i = 0; i < count; i += LISTED) {
         size_t part = vr_min(LISTED, count - i);
-        if (wave->metric == VR_METRIC_L2)
-            wave->simd->l2_ids(query, s->rows->values, stride, rows + i, part, wave->dim, distances);
-        else
-            wave->simd->dot_ids(query, s->rows->values, stride, rows + i, part, wave->dim, distances);
+        distances_of(s, q, rows + i, part, distances);
         for (size_t j = 0; j < part; j++)
             offer(s, q, distances[j], rows[i + j]);
     }
@@ -155,27 +171,57 @@ void vr_scan_listed(vr_scanner *s, size_t q, const uint32_t *rows, size_t count)
 
 /* ---- What a kernel let through ---- */
 
+static void offer_waiting(vr_scanner *s)
+{
+    float distances[VR_SCAN_WAITING];
+    for (size_t i = 0, count; i < s->waiting; i += count) {
+        uint32_t q = s->waiting_queries[i];
+        for (count = 1; i + count < s->waiting && s->waiting_queries[i + count] == q;)
+            count++;
+        distances_of(s, q, s->waiting_rows + i, count, distances);
+        for (size_t j = 0; j < count; j++)
+            offer(s, q, distances[j], s->waiting_rows[i + j]);
+    }
+    s->waiting = 0;
+}
+
+/* Rows that pass are few, and far apart: memory is asked for each at once, and they are looked at when
+ * there are so many that the first has come. */
+static void wait_for(vr_scanner *s, size_t q, size_t row)
+{
+    size_t dim = s->wave->dim;
+    vr_prefetch(s->rows->values + row * dim, vr_min(dim * sizeof(float), FETCHED_BYTES));
+    s->waiting_queries[s->waiting] = (uint32_t)q;
+    s->waiting_rows[s->waiting++] = (uint32_t)row;
+    if (s->waiting == VR_SCAN_WAITING)
+        offer_waiting(s);
+}
+
 static void offer_masked(vr_scanner *s, size_t q, uint32_t mask, size_t first, size_t count)
 {
     float distances[VR_TILE_ROWS_MAX];
-    bool many = mask == UINT32_MAX >> (32 - count); /* at the start, when there is no limit yet */
-    if (many)
+    if (mask == UINT32_MAX >> (32 - count)) { /* at the start, when there is no limit yet */
         distances_to(s, q, first, count, distances);
-    for (; mask; mask &= mask - 1) {
-        size_t i = (size_t)__builtin_ctz(mask);
-        if (!many)
-            distances_to(s, q, first + i, 1, &distances[i]);
-        offer(s, q, distances[i], first + i);
+        for (size_t i = 0; i < count; i++)
+            offer(s, q, distances[i], first + i);
+        return;
     }
+    for (; mask; mask &= mask - 1)
+        wait_for(s, q, first + (size_t)__builtin_ctz(mask));
 }
 
-/* Offers what passed of a kernel call for the queries from b on, and count rows from first on. */
-static void offer_tile(vr_scanner *s, size_t b, const uint32_t *masks, size_t first, size_t count)
+/* Offers what passed of a kernel call for width queries from b on, and count rows from first on. */
+static void offer_tile(vr_scanner *s, size_t b, size_t width, const uint32_t *masks, size_t first,
+                       size_t count)
 {
-    uint32_t valid = UINT32_MAX >> (32 - count);
-    for (size_t q = 0; q < vr_min(s->wave->width, s->wave->count - b); q++)
-        if (masks[q] & valid)
-            offer_masked(s, b + q, masks[q] & valid, first, count);
+    uint32_t valid = UINT32_MAX >> (32 - count), some = 0;
+    size_t end = vr_min(width, s->wave->count - b);
+    for (size_t q = 0; q < end; q++) /* no branch that can't be foreseen */
+        some |= (uint32_t)((masks[q] & valid) != 0) << q;
+    for (; some; some &= some - 1) {
+        size_t q = (size_t)__builtin_ctz(some);
+        offer_masked(s, b + q, masks[q] & valid, first, count);
+    }
 }
 
 /* ---- By panels ---- */
@@ -202,7 +248,7 @@ static void scan_panel(vr_scanner *s, const float *bias, float largest, size_t f
         for (size_t q = 0; q < wave->width; q++)
             floors[q] = s->floors[b + q] - wave->reaches[b + q] * largest;
         if (wave->simd->tile(wave->panels + b * wave->dim, s->space, wave->dim, bias, floors, masks))
-            offer_tile(s, b, masks, first, count);
+            offer_tile(s, b, wave->width, masks, first, count);
     }
 }
 
@@ -221,34 +267,187 @@ static void scan_by_panels(vr_scanner *s, size_t first, size_t count)
 
 /* ---- By blocks ---- */
 
-static void scan_by_blocks(vr_scanner *s, size_t first, size_t count)
+/* The queries from b on that one kernel call compares. */
+static const vr_code_queries *coded_from(const vr_wave *wave, size_t b)
+{
+    size_t wide = wave->wide, width = wave->width;
+    return &wave->coded[b < wide ? b / width : wide / width + b - wide];
+}
+
+/* Compares one block with the queries from b on that one kernel call takes; returns how many. */
+static size_t scan_block(vr_scanner *s, size_t b, size_t block, size_t first, size_t count)
 {
     const vr_wave *wave = s->wave;
     const vr_blocks *blocks = s->rows->blocks;
+    const uint8_t *digits = vr_blocks_digits(blocks, block);
+    const float *factors = vr_blocks_factors(blocks, block), *floors = s->floors + b;
+    uint32_t masks[VR_TILE_QUERIES_MAX], any;
+    size_t width = b < wave->wide ? wave->width : 1;
+    const vr_code_queries *queries = coded_from(wave, b);
+    any = (b < wave->wide ? wave->simd->code_tile : wave->simd->code_one)(queries, digits, blocks->groups,
+                                                                          factors, floors, masks);
+    if (any)
+        offer_tile(s, b, width, masks, first, count);
+    return width;
+}
+
+/* A query that has no limit yet would ask for most of the first rows, and for many more until its limit has
+ * come down. If it is compared alone, the bounds of some rows are looked at together instead: the k with
+ * the best are asked for first, which gives a limit, and then whoever may still be within it. */
+static bool lacks_limit(const vr_scanner *s, size_t q, size_t count)
+{
+    const vr_topk *top = &s->tops[q];
+    return top->limit == vr_no_limit() && top->k <= BEST_MAX && count >= 4 * (size_t)top->k;
+}
+
+/* Most bounds are below the k-th best, and no branch has to be foreseen for these. */
+static void push_bounds(vr_topk *best, const float *bounds, size_t first, size_t count)
+{
+    float worst = best->limit == UINT64_MAX ? -INFINITY : -vr_topk_value(best->limit);
+    int any = 0;
+    for (size_t i = first; i < first + count; i++)
+        any |= bounds[i] >= worst;
+    for (size_t i = first; any && i < first + count; i++)
+        vr_topk_push(best, vr_topk_key(-bounds[i], (uint32_t)i));
+}
+
+/* Offers the k rows whose bounds, in space, are the best, and notes them in done, a bit for each. */
+static void offer_best(vr_scanner *s, size_t q, size_t first, size_t count, uint32_t *done)
+{
+    uint64_t keys[2 * BEST_MAX + 32]; /* vr_topk_capacity(BEST_MAX) */
+    uint32_t rows[BEST_MAX];
+    size_t dim = s->wave->dim;
+    vr_topk best;
+    vr_topk_init(&best, keys, s->tops[q].k);
+    for (size_t i = 0; i < count; i += TOGETHER)
+        push_bounds(&best, s->space, i, vr_min(TOGETHER, count - i));
+    if (best.count > best.k)
+        vr_topk_shrink(&best);
+    for (size_t i = 0; i < best.count; i++) {
+        size_t row = vr_topk_row(keys[i]);
+        done[row / 32] |= (uint32_t)1 << row % 32;
+        rows[i] = (uint32_t)(first + row);
+        vr_prefetch(s->rows->values + rows[i] * dim, vr_min(dim * sizeof(float), FETCHED_BYTES));
+    }
+    vr_scan_listed(s, q, rows, best.count);
+}
+
+/* Compares query q with up to ROWS_MAX rows. */
+static void scan_by_bounds(vr_scanner *s, size_t q, size_t first, size_t count)
+{
+    const vr_wave *wave = s->wave;
+    const vr_blocks *blocks = s->rows->blocks;
+    const vr_code_queries *query = coded_from(wave, q);
     size_t step = wave->simd->tile_rows;
+    uint32_t done[ROWS_MAX / 32] = { 0 }, near[ROWS_MAX / 32];
+    for (size_t i = 0; i < count; i += step) {
+        size_t block = s->rows->first_block + (first + i) / step;
+        wave->simd->code_sums(query, vr_blocks_digits(blocks, block), blocks->groups,
+                              vr_blocks_factors(blocks, block), s->space + i);
+    }
+    offer_best(s, q, first, count, done);
+    wave->simd->passing(s->space, count, s->floors[q], near);
+    for (size_t i = 0; i < count; i += 32)
+        for (uint32_t mask = near[i / 32] & ~done[i / 32]; mask; mask &= mask - 1)
+            wait_for(s, q, first + i + (size_t)__builtin_ctz(mask));
+    offer_waiting(s);
+}
+
+static void scan_alone(vr_scanner *s, size_t q, size_t first, size_t count)
+{
+    size_t step = s->wave->simd->tile_rows, i = 0;
+    if (lacks_limit(s, q, vr_min(count, ROWS_MAX))) {
+        i = vr_min(count, ROWS_MAX);
+        scan_by_bounds(s, q, first, i);
+    }
+    for (; i < count; i += step)
+        scan_block(s, q, s->rows->first_block + (first + i) / step, first + i, vr_min(step, count - i));
+}
+
+static void scan_by_blocks(vr_scanner *s, size_t first, size_t count)
+{
+    size_t step = s->wave->simd->tile_rows;
+    if (s->wave->wide == 0 && s->wave->count > 0 && lacks_limit(s, 0, vr_min(count, ROWS_MAX))) {
+        for (size_t q = 0; q < s->wave->count; q++)
+            scan_alone(s, q, first, count);
+        return;
+    }
     for (size_t i = first; i < first + count; i += step) {
-        size_t block = s->rows->first_block + i / step;
-        const uint8_t *digits = vr_blocks_digits(blocks, block);
-        const float *factors = vr_blocks_factors(blocks, block);
-        for (size_t b = 0; b < wave->count; b += wave->width) {
-            uint32_t masks[VR_TILE_QUERIES_MAX];
-            const vr_code_queries *queries = &wave->coded[b / wave->width];
-            const float *floors = s->floors + b;
-            uint32_t any =
-                wave->width == 1
-                    ? wave->simd->code_one(queries, digits, blocks->groups, factors, floors, masks)
-                    : wave->simd->code_tile(queries, digits, blocks->groups, factors, floors, masks);
-            if (any)
-                offer_tile(s, b, masks, i, vr_min(step, first + count - i));
+        if (i + AHEAD * step < first + count)
+            vr_prefetch(vr_blocks_digits(s->rows->blocks, s->rows->first_block + i / step + AHEAD),
+                        s->rows->blocks->block_bytes);
+        for (size_t b = 0; b < s->wave->count;)
+            b += scan_block(s, b, s->rows->first_block + i / step, i, vr_min(step, first + count - i));
+    }
+}
+
+/* ---- Only those that are allowed ---- */
+
+/* Which of up to 64 rows from row on, a multiple of 8, query q of the wave may get: a bit for each. */
+static uint64_t allowed_bits(const vr_scanner *s, size_t q, size_t row, size_t count)
+{
+    const vr_filter *filter = s->filter;
+    uint64_t bits = 0;
+    if (row >= filter->allow_rows)
+        return 0;
+    count = vr_min(count, filter->allow_rows - row);
+    memcpy(&bits, vr_filter_bitmap(filter, s->wave->query_of[q]) + row / 8, (count + 7) / 8);
+    return count < 64 ? bits & ((UINT64_C(1) << count) - 1) : bits;
+}
+
+static size_t count_allowed(const vr_scanner *s, size_t q, size_t first, size_t count)
+{
+    size_t allowed = 0;
+    for (size_t i = 0; i < count; i += 64)
+        allowed += (size_t)__builtin_popcountll(allowed_bits(s, q, first + i, vr_min(64, count - i)));
+    return allowed;
+}
+
+/* Whether so few rows are allowed that comparing with these, wherever they are, costs less than asking a
+ * kernel about all. The numbers are how many pairs the kernels look at in the time of one that is listed.
+ */
+static bool is_narrow(const vr_scanner *s, size_t first, size_t count)
+{
+    const vr_wave *wave = s->wave;
+    static const size_t pays[] = { [VR_BY_ROWS] = 2, [VR_BY_PANELS] = 8, [VR_BY_BLOCKS] = 12 };
+    size_t allowed = 0;
+    if (!s->filter || !s->filter->allow || s->rows->numbers)
+        return false;
+    if (s->filter->allow_stride == 0)
+        allowed = wave->count * count_allowed(s, 0, first, count);
+    for (size_t q = 0; s->filter->allow_stride > 0 && q < wave->count; q++)
+        allowed += count_allowed(s, q, first, count);
+    return allowed * pays[wave->way] < wave->count * count;
+}
+
+static void scan_allowed(vr_scanner *s, size_t q, size_t first, size_t count)
+{
+    uint32_t listed[LISTED];
+    size_t found = 0;
+    for (size_t i = 0; i < count; i += 64) {
+        uint64_t bits = allowed_bits(s, q, first + i, vr_min(64, count - i));
+        for (; bits; bits &= bits - 1) {
+            listed[found++] = (uint32_t)(first + i) + (uint32_t)__builtin_ctzll(bits);
+            if (found == LISTED) {
+                vr_scan_listed(s, q, listed, found);
+                found = 0;
+            }
         }
     }
+    vr_scan_listed(s, q, listed, found);
 }
 
 void vr_scan(vr_scanner *s, size_t first, size_t count)
 {
+    if (is_narrow(s, first, count)) {
+        for (size_t q = 0; q < s->wave->count; q++)
+            scan_allowed(s, q, first, count);
+        return;
+    }
     switch (s->wave->way) {
     case VR_BY_ROWS: scan_by_rows(s, first, count); break;
     case VR_BY_PANELS: scan_by_panels(s, first, count); break;
     case VR_BY_BLOCKS: scan_by_blocks(s, first, count); break;
     }
+    offer_waiting(s);
 }

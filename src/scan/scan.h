@@ -9,6 +9,8 @@
 
 #include <float.h>
 
+enum { VR_SCAN_WAITING = 16 };
+
 /* What one thread has. rows, wave, filter and limits are shared and set by its owner; the rest is the
  * thread's own. tops keep the k nearest so far of every query: rows may be scanned in any order, a part at
  * a time, and those of another list may follow, with tops copied in and out. */
@@ -20,6 +22,8 @@ typedef struct vr_scanner {
     vr_topk *tops;            /* one for every query of the wave */
     float *floors;            /* of every query, and for what stands in place of missing ones */
     float *space;             /* a panel, or distances */
+    size_t waiting;           /* pairs that a kernel has let through, and whose rows are on their way */
+    uint32_t waiting_queries[VR_SCAN_WAITING], waiting_rows[VR_SCAN_WAITING];
 } vr_scanner;
 
 /* Nothing is farther than that and still returned. */

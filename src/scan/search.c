@@ -141,6 +141,7 @@ static vrec_status search_wave(search *s, size_t done_before, vrec_error *err)
                      .context = s,
                      .progress = s->given->progress,
                      .phase = "searching",
+                     .unit = "pairs",
                      .done_before = (uint64_t)done_before * rows,
                      .steps = queries,
                      .total_steps = (uint64_t)s->given->queries->rows * rows };

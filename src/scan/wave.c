@@ -35,14 +35,20 @@ void vr_wave_place(vr_wave *wave, uintptr_t base, size_t *end)
     size_t room = wave->room, dim = wave->dim;
     wave->query_of = (void *)(base + vr_carve(end, room, sizeof *wave->query_of));
     wave->vectors = (void *)(base + vr_carve(end, room * dim, sizeof(float)));
+    wave->at = (void *)(base + vr_carve(end, room, sizeof *wave->at));
     wave->norms = (void *)(base + vr_carve(end, room, sizeof(float)));
     wave->reaches = (void *)(base + vr_carve(end, room, sizeof(float)));
     if (wave->way == VR_BY_PANELS)
         wave->panels = (void *)(base + vr_carve(end, room * dim, sizeof(float)));
     if (wave->way == VR_BY_BLOCKS) {
-        wave->coded = (void *)(base + vr_carve(end, room / wave->width, sizeof *wave->coded));
+        wave->coded = (void *)(base + vr_carve(end, room, sizeof *wave->coded));
         wave->digits = (void *)(base + vr_carve(end, room * wave->blocks->groups, 4));
     }
+}
+
+static float reach_of(vr_metric metric, size_t dim, float norm)
+{
+    return metric == VR_METRIC_IP ? vr_slack(dim) * vr_length_bound(norm, dim) : 0.0f;
 }
 
 void vr_wave_add(vr_wave *wave, size_t query)
@@ -50,33 +56,130 @@ void vr_wave_add(vr_wave *wave, size_t query)
     const float *vector = vr_wave_next(wave);
     float norm;
     wave->simd->dot_rows(vector, vector, 1, wave->dim, &norm);
+    wave->at[wave->count] = vector;
     wave->norms[wave->count] = norm;
-    wave->reaches[wave->count] =
-        wave->metric == VR_METRIC_IP ? vr_slack(wave->dim) * vr_length_bound(norm, wave->dim) : 0.0f;
+    wave->reaches[wave->count] = reach_of(wave->metric, wave->dim, norm);
     wave->query_of[wave->count++] = query;
 }
 
-static void lay_out_one(vr_wave *wave, size_t q)
-{
-    size_t dim = wave->dim, width = wave->width, block = q / width, place = q % width;
-    const float *vector = wave->vectors + q * dim;
-    if (wave->way == VR_BY_PANELS)
-        for (size_t j = 0; j < dim; j++)
-            wave->panels[(block * dim + j) * width + place] = vector[j];
-    if (wave->way == VR_BY_BLOCKS)
-        vr_blocks_query(wave->blocks, vector, place, width,
-                        wave->digits + block * width * wave->blocks->groups * 4, &wave->coded[block]);
-}
+/* ---- Laying out ---- */
 
-/* The last kernel call may lack queries: what stands there instead doesn't matter as long as it is finite,
- * since nobody looks at its masks. */
-void vr_wave_lay_out(vr_wave *wave)
+/* Decides how many queries are compared together, and returns for how many there is to be something. What
+ * is left over after whole kernel calls is compared one by one if it is little, since a kernel call takes
+ * its time however few of its queries are there. The rest of the last call is made up: what stands there
+ * doesn't matter as long as it is finite, since nobody looks at its masks. */
+static size_t fill_up(vr_wave *wave)
 {
-    size_t dim = wave->dim, end = round_up(wave->count, wave->width);
+    size_t dim = wave->dim, left = wave->count % wave->width, end = round_up(wave->count, wave->width);
+    wave->wide = wave->width > 1 ? end : 0;
+    if (wave->way == VR_BY_BLOCKS && (wave->narrow || left < wave->width / 2)) {
+        wave->wide = wave->width > 1 && !wave->narrow ? wave->count - left : 0;
+        end = wave->count;
+    }
     for (size_t q = wave->count; q < end; q++) {
         memset(wave->vectors + q * dim, 0, dim * sizeof(float));
+        wave->at[q] = wave->vectors + q * dim;
         wave->norms[q] = wave->reaches[q] = 0.0f;
     }
-    for (size_t q = 0; q < end; q++)
-        lay_out_one(wave, q);
+    return end;
+}
+
+/* Where a query's digits and the rest of its code go. */
+typedef struct spot {
+    vr_code_queries *coded;
+    int8_t *digits;
+    size_t place, width;
+} spot;
+
+static spot spot_of(const vr_wave *wave, size_t q)
+{
+    size_t groups = wave->blocks->groups, width = wave->width, b = q - q % width;
+    if (q >= wave->wide)
+        return (spot){ &wave->coded[wave->wide / width + q - wave->wide], wave->digits + q * groups * 4, 0,
+                       1 };
+    return (spot){ &wave->coded[b / width], wave->digits + b * groups * 4, q % width, width };
+}
+
+static void lay_out_panel(vr_wave *wave, size_t q)
+{
+    size_t dim = wave->dim, width = wave->width, block = q / width, place = q % width;
+    const float *vector = wave->at[q];
+    for (size_t j = 0; j < dim; j++)
+        wave->panels[(block * dim + j) * width + place] = vector[j];
+}
+
+void vr_wave_lay_out(vr_wave *wave)
+{
+    size_t end = fill_up(wave);
+    for (size_t q = 0; q < end && wave->way == VR_BY_PANELS; q++)
+        lay_out_panel(wave, q);
+    for (size_t q = 0; q < end && wave->way == VR_BY_BLOCKS; q++) {
+        spot to = spot_of(wave, q);
+        vr_blocks_query(wave->blocks, wave->at[q], to.place, to.width, to.digits, to.coded);
+    }
+}
+
+/* ---- Gathering ---- */
+
+void vr_queries_place(vr_queries *queries, const vr_rows *rows, size_t room, uintptr_t base, size_t *end)
+{
+    size_t groups = rows->blocks ? rows->blocks->groups : 0;
+    queries->simd = vr_simd_get();
+    queries->blocks = rows->blocks;
+    queries->metric = rows->metric;
+    queries->dim = rows->dim;
+    queries->norms = (void *)(base + vr_carve(end, room, sizeof(float)));
+    queries->reaches = (void *)(base + vr_carve(end, room, sizeof(float)));
+    queries->digits = (void *)(base + vr_carve(end, room * groups, 4));
+    queries->codes = (void *)(base + vr_carve(end, rows->blocks ? room : 0, sizeof *queries->codes));
+}
+
+void vr_queries_ready(vr_queries *queries, size_t q)
+{
+    const float *vector = queries->vectors + q * queries->dim;
+    queries->simd->dot_rows(vector, vector, 1, queries->dim, &queries->norms[q]);
+    queries->reaches[q] = reach_of(queries->metric, queries->dim, queries->norms[q]);
+    if (!queries->blocks)
+        return;
+    vr_code_queries code;
+    vr_blocks_query(queries->blocks, vector, 0, 1, queries->digits + q * queries->blocks->groups * 4,
+                    &code);
+    queries->codes[q] = (vr_query_code){ code.offset[0], code.scale[0], code.length[0], code.rest[0] };
+}
+
+/* digits: NULL where there is no query, and any digits do. */
+static void lay_out_code(vr_wave *wave, size_t q, const int8_t *digits, vr_query_code code)
+{
+    size_t groups = wave->blocks->groups;
+    spot to = spot_of(wave, q);
+    for (size_t g = 0; g < groups && digits; g++)
+        memcpy(to.digits + (g * to.width + to.place) * 4, digits + g * 4, 4);
+    to.coded->digits = to.digits;
+    to.coded->offset[to.place] = code.offset;
+    to.coded->scale[to.place] = code.scale;
+    to.coded->length[to.place] = code.length;
+    to.coded->rest[to.place] = code.rest;
+}
+
+void vr_wave_gather(vr_wave *wave, const vr_queries *from, const uint32_t *picked, size_t count,
+                    size_t first)
+{
+    size_t dim = wave->dim;
+    wave->count = count;
+    for (size_t i = 0; i < count; i++) {
+        size_t q = picked[i];
+        wave->at[i] = from->vectors + q * dim;
+        wave->norms[i] = from->norms[q];
+        wave->reaches[i] = from->reaches[q];
+        wave->query_of[i] = first + q;
+    }
+    size_t end = fill_up(wave);
+    for (size_t i = 0; i < end && wave->way == VR_BY_PANELS; i++)
+        lay_out_panel(wave, i);
+    for (size_t i = 0; i < end && wave->way == VR_BY_BLOCKS; i++)
+        if (i < count)
+            lay_out_code(wave, i, from->digits + picked[i] * from->blocks->groups * 4,
+                         from->codes[picked[i]]);
+        else
+            lay_out_code(wave, i, NULL, (vr_query_code){ 0 });
 }

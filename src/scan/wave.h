@@ -6,6 +6,9 @@
  *     vr_wave_place     divides memory for it
  *     for every wave:   count = 0; vr_wave_add for each query; vr_wave_lay_out
  *
+ * Where rows stand in lists, and each list is compared with other queries, these are readied once as
+ * vr_queries, and vr_wave_gather makes a wave of some of them.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef VR_SCAN_WAVE_H
 #define VR_SCAN_WAVE_H
@@ -18,7 +21,7 @@
 
 /* Rows to be compared with queries. */
 typedef struct vr_rows {
-    const float *values; /* count x dim, packed */
+    const vr_stored_f32 *values; /* count x dim, packed */
     size_t count, dim;
     vr_metric metric;
     const vr_blocks *blocks; /* the same rows as digits, from first_block on; or NULL */
@@ -39,12 +42,15 @@ typedef struct vr_wave {
     size_t room;  /* queries at the most, a multiple of width */
 
     size_t count;
+    bool narrow;            /* by blocks: all are compared one by one */
+    size_t wide;            /* by blocks: those that are compared width at a time; the rest, one by one */
     size_t *query_of;       /* the caller's number for each of them, which its filter knows */
-    float *vectors;         /* room x dim */
+    float *vectors;         /* room x dim, where they are added */
+    const float **at;       /* where each of them is: there, or in what the wave was gathered from */
     float *norms;           /* |q|^2 */
     float *reaches;         /* IP by panels: by how much a floor sinks per |x| */
     float *panels;          /* by panels: the vectors as the tile kernel wants them, width at a time */
-    vr_code_queries *coded; /* by blocks: width queries each */
+    vr_code_queries *coded; /* by blocks: of width queries each, then of one each */
     int8_t *digits;
 } vr_wave;
 
@@ -67,5 +73,34 @@ void vr_wave_add(vr_wave *wave, size_t query);
 
 /* Lays out what has been added. */
 void vr_wave_lay_out(vr_wave *wave);
+
+/* One query's part of a vr_code_queries. */
+typedef struct vr_query_code {
+    int32_t offset;
+    float scale, length, rest;
+} vr_query_code;
+
+/* Queries from which waves are gathered. */
+typedef struct vr_queries {
+    const vr_simd *simd;
+    const vr_blocks *blocks; /* NULL: there are no digits */
+    vr_metric metric;
+    size_t dim;
+    const float *vectors; /* dim values each: their owner's */
+    float *norms, *reaches;
+    int8_t *digits; /* blocks->groups * 4 of each */
+    vr_query_code *codes;
+} vr_queries;
+
+/* Gives all but the vectors room for so many queries, as vr_wave_place(). rows: as vr_wave_plan(). */
+void vr_queries_place(vr_queries *queries, const vr_rows *rows, size_t room, uintptr_t base, size_t *end);
+
+/* Readies query q, whose vector is there, and finite. */
+void vr_queries_ready(vr_queries *queries, size_t q);
+
+/* Makes the wave one of count of these queries, laid out. The caller's number for each is what is picked,
+ * plus first. */
+void vr_wave_gather(vr_wave *wave, const vr_queries *from, const uint32_t *picked, size_t count,
+                    size_t first);
 
 #endif

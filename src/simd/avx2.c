@@ -7,9 +7,9 @@ enum { LANES = 8, QUERIES = 6, CODE_QUERIES = 4 };
 typedef __m256 vec;
 typedef __m256i ivec;
 
-static inline vec v_load(const float *values)
+static inline vec v_load(const vr_stored_f32 *values)
 {
-    return _mm256_loadu_ps(values);
+    return _mm256_loadu_ps((const float *)values);
 }
 static inline void v_store(float *to, vec v)
 {
@@ -41,11 +41,11 @@ static inline vec v_fma(vec a, vec b, vec c)
     return _mm256_fmadd_ps(a, b, c);
 }
 
-static inline vec v_load_part(const float *values, size_t count)
+static inline vec v_load_part(const vr_stored_f32 *values, size_t count)
 {
     static const int32_t ones[2 * LANES] = { -1, -1, -1, -1, -1, -1, -1, -1 };
     const __m256i *mask = (const __m256i *)(ones + LANES - count);
-    return _mm256_maskload_ps(values, _mm256_loadu_si256(mask));
+    return _mm256_maskload_ps((const float *)values, _mm256_loadu_si256(mask));
 }
 
 /* Lane i + lane i+4; v_sum and v_sum4 go on with i + i+2, i + i+1. */
@@ -87,6 +87,11 @@ static inline ivec i_load(const uint8_t *bytes)
 static inline ivec i_all(int32_t value)
 {
     return _mm256_set1_epi32(value);
+}
+
+static inline ivec i_add(ivec a, ivec b)
+{
+    return _mm256_add_epi32(a, b);
 }
 
 static inline ivec i_sub(ivec a, ivec b)

@@ -7,9 +7,9 @@ enum { LANES = 16, QUERIES = 12, CODE_QUERIES = 12 };
 typedef __m512 vec;
 typedef __m512i ivec;
 
-static inline vec v_load(const float *values)
+static inline vec v_load(const vr_stored_f32 *values)
 {
-    return _mm512_loadu_ps(values);
+    return _mm512_loadu_ps((const float *)values);
 }
 static inline void v_store(float *to, vec v)
 {
@@ -41,9 +41,9 @@ static inline vec v_fma(vec a, vec b, vec c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
-static inline vec v_load_part(const float *values, size_t count)
+static inline vec v_load_part(const vr_stored_f32 *values, size_t count)
 {
-    return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), values);
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), (const float *)values);
 }
 
 /* Lane i + lane i+8, then i + i+4; v_sum and v_sum4 go on with i + i+2, i + i+1. */
@@ -92,6 +92,11 @@ static inline ivec i_load(const uint8_t *bytes)
 static inline ivec i_all(int32_t value)
 {
     return _mm512_set1_epi32(value);
+}
+
+static inline ivec i_add(ivec a, ivec b)
+{
+    return _mm512_add_epi32(a, b);
 }
 
 static inline ivec i_sub(ivec a, ivec b)

@@ -14,7 +14,7 @@
  * For codes, CODE_QUERIES and a second type, ivec, of LANES int32 or 4 * LANES bytes:
  *
  *     i_load, i_all          from memory; the same 4 bytes, or one int32, in every lane
- *     i_sub, i_float         a - b of int32; int32 to float
+ *     i_add, i_sub, i_float  a + b, a - b of int32; int32 to float
  *     i_low4, i_high4        the lower and the upper 4 bits of every byte
  *     i_sum4                 the lanes of four, added up
  *     i_dot2                 adds to every lane the products of its 4 bytes in a, and in b, with those
@@ -36,7 +36,7 @@ static inline vec add_product(vec sum, vec query, vec row, bool l2)
 
 /* Adds up one row, in two sums that take turns. Rows are read one after the other, not side by side:
  * that is the order in which processors fetch ahead. */
-static inline vec sum_row(const float *query, const float *row, size_t dim, bool l2)
+static inline vec sum_row(const vr_stored_f32 *query, const vr_stored_f32 *row, size_t dim, bool l2)
 {
     vec even = v_all(0.0f), odd = v_all(0.0f);
     size_t j = 0;
@@ -54,13 +54,13 @@ static inline vec sum_row(const float *query, const float *row, size_t dim, bool
 }
 
 /* The row that is id strides of bytes past rows. */
-static inline const float *row_at(const void *rows, size_t stride, uint32_t id)
+static inline const vr_stored_f32 *row_at(const void *rows, size_t stride, uint32_t id)
 {
-    return (const float *)(const void *)((const char *)rows + id * stride);
+    return (const vr_stored_f32 *)(const void *)((const char *)rows + id * stride);
 }
 
-static inline void all_rows(const float *query, const float *rows, size_t count, size_t dim, bool l2,
-                            float *out)
+static inline void all_rows(const vr_stored_f32 *query, const vr_stored_f32 *rows, size_t count, size_t dim,
+                            bool l2, float *out)
 {
     size_t i = 0;
     for (; i + 4 <= count; i += 4) {
@@ -73,12 +73,14 @@ static inline void all_rows(const float *query, const float *rows, size_t count,
         out[i] = v_sum(sum_row(query, rows + i * dim, dim, l2));
 }
 
-static void dot_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
+static void dot_rows(const vr_stored_f32 *query, const vr_stored_f32 *rows, size_t count, size_t dim,
+                     float *out)
 {
     all_rows(query, rows, count, dim, false, out);
 }
 
-static void l2_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
+static void l2_rows(const vr_stored_f32 *query, const vr_stored_f32 *rows, size_t count, size_t dim,
+                    float *out)
 {
     all_rows(query, rows, count, dim, true, out);
 }
@@ -137,7 +139,8 @@ static float add_to_mean(float *values, const float *row, size_t dim, float coun
 }
 
 /* Transposes one block of LANES x LANES values, of which count x width exist. */
-static inline void pack_block(const float *rows, size_t count, size_t width, size_t dim, float *panel)
+static inline void pack_block(const vr_stored_f32 *rows, size_t count, size_t width, size_t dim,
+                              float *panel)
 {
     vec v[LANES];
     for (size_t i = 0; i < LANES; i++)
@@ -149,14 +152,14 @@ static inline void pack_block(const float *rows, size_t count, size_t width, siz
 
 /* The norms are taken first, row by row, because that brings the rows into the cache in the order in
  * which processors fetch ahead; a transpose reads many rows side by side. */
-static void pack(const float *rows, size_t count, size_t dim, float *panel, float *norms)
+static void pack(const vr_stored_f32 *rows, size_t count, size_t dim, float *panel, float *norms)
 {
     for (size_t half = 0; half < ROWS; half += LANES) {
         size_t here = count < half ? 0 : count - half < LANES ? count - half : LANES;
         for (size_t i = half; i < half + LANES; i++)
             norms[i] = i < count ? v_sum(sum_row(rows + i * dim, rows + i * dim, dim, false)) : 0.0f;
         for (size_t j = 0; j < dim; j += LANES) {
-            const float *block = rows + half * dim + j;
+            const vr_stored_f32 *block = rows + half * dim + j;
             float *to = panel + j * ROWS + half;
             if (here == LANES && dim - j >= LANES)
                 pack_block(block, LANES, LANES, dim, to);
@@ -167,11 +170,9 @@ static void pack(const float *rows, size_t count, size_t dim, float *panel, floa
 }
 
 /* QUERIES x 2 sums stay in registers from the first value to the last. */
-static uint32_t tile(const float *queries, const float *panel, size_t dim, const float *bias,
-                     const float *floors, uint32_t *masks)
+static inline void tile_products(const float *queries, const float *panel, size_t dim, const float *bias,
+                                 vec low[QUERIES], vec high[QUERIES])
 {
-    vec low[QUERIES], high[QUERIES];
-    uint32_t any = 0;
     for (size_t q = 0; q < QUERIES; q++) {
         low[q] = v_load(bias);
         high[q] = v_load(bias + LANES);
@@ -184,12 +185,60 @@ static uint32_t tile(const float *queries, const float *panel, size_t dim, const
             high[q] = v_fma(value, x1, high[q]);
         }
     }
+}
+
+static uint32_t tile(const float *queries, const float *panel, size_t dim, const float *bias,
+                     const float *floors, uint32_t *masks)
+{
+    vec low[QUERIES], high[QUERIES];
+    uint32_t any = 0;
+    tile_products(queries, panel, dim, bias, low, high);
     for (size_t q = 0; q < QUERIES; q++) {
         vec floor = v_all(floors[q]);
         masks[q] = v_passes(low[q], floor) | v_passes(high[q], floor) << LANES;
         any |= masks[q];
     }
     return any;
+}
+
+static void tile_sums(const float *queries, const float *panel, size_t dim, const float *bias, float *sums,
+                      size_t stride)
+{
+    vec low[QUERIES], high[QUERIES];
+    tile_products(queries, panel, dim, bias, low, high);
+    for (size_t q = 0; q < QUERIES; q++) {
+        v_store(sums + q * stride, low[q]);
+        v_store(sums + q * stride + LANES, high[q]);
+    }
+}
+
+static size_t passing(const float *values, size_t count, float floor, uint32_t *bits)
+{
+    vec least = v_all(floor);
+    size_t found = 0;
+    for (size_t i = 0; i < count; i += 32) {
+        uint32_t word = 0;
+        for (size_t j = 0; j < 32 && i + j < count; j += LANES) {
+            size_t left = count - i - j;
+            if (left >= LANES)
+                word |= v_passes(v_load(values + i + j), least) << j;
+            else
+                word |= (v_passes(v_load_part(values + i + j, left), least) & ((1u << left) - 1)) << j;
+        }
+        bits[i / 32] = word;
+        found += (size_t)__builtin_popcount(word);
+    }
+    return found;
+}
+
+/* From LANES sums of digits' products, of query q, to upper bounds. factors: where the rows' begin. */
+static inline vec code_bounds(const vr_code_queries *queries, size_t q, ivec dots, const float *factors)
+{
+    ivec plain = i_sub(dots, i_all(queries->offset[q]));
+    vec dot = v_mul(v_load(factors), i_float(plain)); /* scale by scale could underflow */
+    vec sum = v_fma(v_all(queries->scale[q]), dot, v_load(factors + 3 * ROWS));
+    sum = v_fma(v_all(queries->length[q]), v_load(factors + ROWS), sum);
+    return v_fma(v_all(queries->rest[q]), v_load(factors + 2 * ROWS), sum);
 }
 
 /* count x 2 sums stay in registers; count is a constant. */
@@ -215,26 +264,60 @@ static inline uint32_t code_masks(const vr_code_queries *queries, size_t count, 
         }
     }
     for (size_t q = 0; q < count; q++) {
-        ivec offset = i_all(queries->offset[q]),
-             dots[2] = { i_sub(low[q], offset), i_sub(high[q], offset) };
         masks[q] = 0;
-        for (size_t h = 0; h < 2; h++) {
-            const float *f = factors + h * LANES;
-            vec dot = v_mul(v_load(f), i_float(dots[h])); /* scale by scale could underflow */
-            vec sum = v_fma(v_all(queries->scale[q]), dot, v_load(f + 3 * ROWS));
-            sum = v_fma(v_all(queries->length[q]), v_load(f + ROWS), sum);
-            sum = v_fma(v_all(queries->rest[q]), v_load(f + 2 * ROWS), sum);
-            masks[q] |= v_passes(sum, v_all(floors[q])) << (h * LANES);
-        }
+        for (size_t h = 0; h < 2; h++)
+            masks[q] |= v_passes(code_bounds(queries, q, h ? high[q] : low[q], factors + h * LANES),
+                                 v_all(floors[q]))
+                        << (h * LANES);
         any |= masks[q];
     }
     return any;
 }
 
+static inline void add_products(const vr_code_queries *query, const uint8_t *codes, size_t g, ivec *low,
+                                ivec *high)
+{
+    const uint8_t *rows = codes + g * ROWS * 4;
+    int32_t word[2];
+    memcpy(word, query->digits + g * 4, sizeof word);
+    ivec a = i_all(word[0]), b = i_all(word[1]);
+    *low = i_dot2(*low, i_load(rows), a, i_load(rows + ROWS * 4), b);
+    *high = i_dot2(*high, i_load(rows + LANES * 4), a, i_load(rows + ROWS * 4 + LANES * 4), b);
+}
+
+/* Two halves of a block's bounds for one query. A sum waits for the one before it, so there are two of
+ * each. */
+static inline void bounds_of_one(const vr_code_queries *query, const uint8_t *codes, size_t groups,
+                                 const float *factors, vec *low, vec *high)
+{
+    ivec low0 = i_all(0), low1 = low0, high0 = low0, high1 = low0;
+    size_t g = 0;
+    for (; g + 4 <= groups; g += 4) {
+        add_products(query, codes, g, &low0, &high0);
+        add_products(query, codes, g + 2, &low1, &high1);
+    }
+    if (g < groups)
+        add_products(query, codes, g, &low0, &high0);
+    *low = code_bounds(query, 0, i_add(low0, low1), factors);
+    *high = code_bounds(query, 0, i_add(high0, high1), factors + LANES);
+}
+
 static uint32_t code_one(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                          const float *factors, const float *floors, uint32_t *masks)
 {
-    return code_masks(queries, 1, codes, groups, factors, floors, masks);
+    vec low, high, floor = v_all(floors[0]);
+    bounds_of_one(queries, codes, groups, factors, &low, &high);
+    masks[0] = v_passes(low, floor) | v_passes(high, floor) << LANES;
+    return masks[0];
+}
+
+static void code_sums(const vr_code_queries *query, const uint8_t *codes, size_t groups,
+                      const float *factors, float *sums)
+{
+    vec low, high;
+    bounds_of_one(query, codes, groups, factors, &low, &high);
+    v_store(sums, low);
+    v_store(sums + LANES, high);
 }
 
 static uint32_t code_tile(const vr_code_queries *queries, const uint8_t *codes, size_t groups,

@@ -7,9 +7,9 @@ enum { LANES = 4, QUERIES = 8, CODE_QUERIES = 8 };
 typedef float32x4_t vec;
 typedef int32x4_t ivec;
 
-static inline vec v_load(const float *values)
+static inline vec v_load(const vr_stored_f32 *values)
 {
-    return vld1q_f32(values);
+    return vld1q_f32((const float *)values);
 }
 static inline void v_store(float *to, vec v)
 {
@@ -51,7 +51,7 @@ static inline void v_sum4(const vec v[4], float out[4])
         out[i] = v_sum(v[i]);
 }
 
-static inline vec v_load_part(const float *values, size_t count)
+static inline vec v_load_part(const vr_stored_f32 *values, size_t count)
 {
     float part[LANES] = { 0 };
     for (size_t i = 0; i < count; i++)
@@ -94,6 +94,11 @@ static inline ivec i_load(const uint8_t *bytes)
 static inline ivec i_all(int32_t value)
 {
     return vdupq_n_s32(value);
+}
+
+static inline ivec i_add(ivec a, ivec b)
+{
+    return vaddq_s32(a, b);
 }
 
 static inline ivec i_sub(ivec a, ivec b)

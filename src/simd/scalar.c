@@ -5,7 +5,8 @@
 
 enum { ROWS = 8, QUERIES = 4, CODE_QUERIES = QUERIES };
 
-static void dot_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
+static void dot_rows(const vr_stored_f32 *query, const vr_stored_f32 *rows, size_t count, size_t dim,
+                     float *out)
 {
     for (size_t i = 0; i < count; i++) {
         float sum = 0.0f;
@@ -15,7 +16,8 @@ static void dot_rows(const float *query, const float *rows, size_t count, size_t
     }
 }
 
-static void l2_rows(const float *query, const float *rows, size_t count, size_t dim, float *out)
+static void l2_rows(const vr_stored_f32 *query, const vr_stored_f32 *rows, size_t count, size_t dim,
+                    float *out)
 {
     for (size_t i = 0; i < count; i++) {
         float sum = 0.0f;
@@ -27,9 +29,9 @@ static void l2_rows(const float *query, const float *rows, size_t count, size_t 
     }
 }
 
-static const float *row_at(const void *rows, size_t stride, uint32_t id)
+static const vr_stored_f32 *row_at(const void *rows, size_t stride, uint32_t id)
 {
-    return (const float *)(const void *)((const char *)rows + id * stride);
+    return (const vr_stored_f32 *)(const void *)((const char *)rows + id * stride);
 }
 
 static void dot_ids(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
@@ -62,7 +64,7 @@ static float add_to_mean(float *values, const float *row, size_t dim, float coun
     return norm;
 }
 
-static void pack(const float *rows, size_t count, size_t dim, float *panel, float *norms)
+static void pack(const vr_stored_f32 *rows, size_t count, size_t dim, float *panel, float *norms)
 {
     for (size_t i = 0; i < ROWS; i++)
         norms[i] = 0.0f;
@@ -74,25 +76,54 @@ static void pack(const float *rows, size_t count, size_t dim, float *panel, floa
         }
 }
 
-static uint32_t tile(const float *queries, const float *panel, size_t dim, const float *bias,
-                     const float *floors, uint32_t *masks)
+static void tile_sums(const float *queries, const float *panel, size_t dim, const float *bias, float *sums,
+                      size_t stride)
 {
-    float sums[QUERIES][ROWS];
-    uint32_t any = 0;
     for (size_t q = 0; q < QUERIES; q++)
         for (size_t i = 0; i < ROWS; i++)
-            sums[q][i] = bias[i];
+            sums[q * stride + i] = bias[i];
     for (size_t j = 0; j < dim; j++)
         for (size_t q = 0; q < QUERIES; q++)
             for (size_t i = 0; i < ROWS; i++)
-                sums[q][i] += queries[j * QUERIES + q] * panel[j * ROWS + i];
+                sums[q * stride + i] += queries[j * QUERIES + q] * panel[j * ROWS + i];
+}
+
+static uint32_t tile(const float *queries, const float *panel, size_t dim, const float *bias,
+                     const float *floors, uint32_t *masks)
+{
+    float sums[QUERIES * ROWS];
+    uint32_t any = 0;
+    tile_sums(queries, panel, dim, bias, sums, ROWS);
     for (size_t q = 0; q < QUERIES; q++) {
         masks[q] = 0;
         for (uint32_t i = 0; i < ROWS; i++)
-            masks[q] |= (uint32_t) !(sums[q][i] < floors[q]) << i;
+            masks[q] |= (uint32_t) !(sums[q * ROWS + i] < floors[q]) << i;
         any |= masks[q];
     }
     return any;
+}
+
+static size_t passing(const float *values, size_t count, float floor, uint32_t *bits)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t passes = !(values[i] < floor);
+        bits[i / 32] = (i % 32 > 0 ? bits[i / 32] : 0) | passes << i % 32;
+        found += passes;
+    }
+    return found;
+}
+
+/* The upper bound for query q of count and row i of a block. */
+static float code_sum(const vr_code_queries *queries, size_t count, size_t q, const uint8_t *codes,
+                      size_t groups, const float *factors, size_t i)
+{
+    int32_t dot = -queries->offset[q];
+    for (size_t g = 0; g < groups; g++)
+        for (size_t j = 0; j < 4; j++)
+            dot += (int8_t)codes[(g * ROWS + i) * 4 + j] * queries->digits[(g * count + q) * 4 + j];
+    return queries->scale[q] * (factors[i] * (float)dot) + queries->length[q] * factors[ROWS + i] +
+           queries->rest[q] * factors[2 * ROWS + i] + factors[3 * ROWS + i];
 }
 
 static uint32_t code_masks(const vr_code_queries *queries, size_t count, const uint8_t *codes,
@@ -101,16 +132,9 @@ static uint32_t code_masks(const vr_code_queries *queries, size_t count, const u
     uint32_t any = 0;
     for (size_t q = 0; q < count; q++) {
         masks[q] = 0;
-        for (size_t i = 0; i < ROWS; i++) {
-            int32_t dot = -queries->offset[q];
-            for (size_t g = 0; g < groups; g++)
-                for (size_t j = 0; j < 4; j++)
-                    dot += (int8_t)codes[(g * ROWS + i) * 4 + j] * queries->digits[(g * count + q) * 4 + j];
-            float sum = queries->scale[q] * (factors[i] * (float)dot) +
-                        queries->length[q] * factors[ROWS + i] + queries->rest[q] * factors[2 * ROWS + i] +
-                        factors[3 * ROWS + i];
-            masks[q] |= (uint32_t) !(sum < floors[q]) << i;
-        }
+        for (size_t i = 0; i < ROWS; i++)
+            masks[q] |= (uint32_t) !(code_sum(queries, count, q, codes, groups, factors, i) < floors[q])
+                        << i;
         any |= masks[q];
     }
     return any;
@@ -120,6 +144,13 @@ static uint32_t code_one(const vr_code_queries *queries, const uint8_t *codes, s
                          const float *factors, const float *floors, uint32_t *masks)
 {
     return code_masks(queries, 1, codes, groups, factors, floors, masks);
+}
+
+static void code_sums(const vr_code_queries *query, const uint8_t *codes, size_t groups,
+                      const float *factors, float *sums)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        sums[i] = code_sum(query, 1, 0, codes, groups, factors, i);
 }
 
 static uint32_t code_tile(const vr_code_queries *queries, const uint8_t *codes, size_t groups,

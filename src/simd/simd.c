@@ -6,18 +6,34 @@
 #include <string.h>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#if defined(__x86_64__)
+/* By the processor's own word; not every compiler's runtime library has what __builtin_cpu_supports()
+ * wants. */
+static int has(unsigned leaf_1_ecx, unsigned leaf_7_ebx, unsigned leaf_7_ecx, unsigned states)
+{
+    unsigned a, b, c, d, saved, upper;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & bit_OSXSAVE) == 0 || (c & leaf_1_ecx) != leaf_1_ecx)
+        return 0;
+    /* Which registers the system saves when it goes from one thread to another: without that, no use. */
+    __asm__("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
+    return (saved & states) == states && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & leaf_7_ebx) == leaf_7_ebx && (c & leaf_7_ecx) == leaf_7_ecx;
+}
+
+enum { XMM_YMM = 0x06, XMM_YMM_ZMM = 0xe6 };
+
 static int has_avx2(void)
 {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return has(bit_AVX | bit_FMA, bit_AVX2, 0, XMM_YMM);
 }
 
 static int has_avx512(void)
 {
-    __builtin_cpu_init();
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni");
+    return has_avx2() &&
+           has(0, bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL, bit_AVX512VNNI, XMM_YMM_ZMM);
 }
 #endif
 

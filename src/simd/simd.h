@@ -8,14 +8,16 @@
  * so its callers leave room for that in the floor (scan/bound.h) and ask a row kernel about every
  * pair it lets through.
  *
- * Values need no alignment beyond a float's. Nothing is read past the given rows.
+ * Values of type vr_stored_f32 need no alignment, others that of a float. Nothing is read past the given
+ * rows.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef VR_SIMD_SIMD_H
 #define VR_SIMD_SIMD_H
 
+#include "base/bytes.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 enum { VR_TILE_ROWS_MAX = 32, VR_TILE_QUERIES_MAX = 16 };
 
@@ -38,13 +40,15 @@ typedef struct vr_simd {
     size_t tile_queries; /* of a query block; at most VR_TILE_QUERIES_MAX */
 
     /* out[i] = sum over j of query[j] * rows[i * dim + j] */
-    void (*dot_rows)(const float *query, const float *rows, size_t count, size_t dim, float *out);
+    void (*dot_rows)(const vr_stored_f32 *query, const vr_stored_f32 *rows, size_t count, size_t dim,
+                     float *out);
 
     /* out[i] = sum over j of (query[j] - rows[i * dim + j])^2 */
-    void (*l2_rows)(const float *query, const float *rows, size_t count, size_t dim, float *out);
+    void (*l2_rows)(const vr_stored_f32 *query, const vr_stored_f32 *rows, size_t count, size_t dim,
+                    float *out);
 
     /* The same of rows that stand apart: row i is ids[i] * stride bytes past rows. A pair's value has the
-     * bits that it has in dot_rows and l2_rows. */
+     * bits that it has in dot_rows and l2_rows. Values are vr_stored_f32. */
     void (*dot_ids)(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
                     size_t dim, float *out);
     void (*l2_ids)(const float *query, const void *rows, size_t stride, const uint32_t *ids, size_t count,
@@ -59,12 +63,21 @@ typedef struct vr_simd {
 
     /* Lays out count <= tile_rows rows as a panel: panel[j * tile_rows + i] = rows[i * dim + j], zero
      * for missing rows; norms[i] = the squared norm of row i, for all tile_rows. */
-    void (*pack)(const float *rows, size_t count, size_t dim, float *panel, float *norms);
+    void (*pack)(const vr_stored_f32 *rows, size_t count, size_t dim, float *panel, float *norms);
 
     /* Bit i of masks[q]: unless bias[i] + dot(query q, row i) < floors[q], so that NaN passes. queries
      * is laid out as queries[j * tile_queries + q]. Returns the union of the masks. */
     uint32_t (*tile)(const float *queries, const float *panel, size_t dim, const float *bias,
                      const float *floors, uint32_t *masks);
+
+    /* The sums themselves, that of query q and row i at sums[q * stride + i]; all tile_queries times
+     * tile_rows of them. Added up as tile adds. */
+    void (*tile_sums)(const float *queries, const float *panel, size_t dim, const float *bias, float *sums,
+                      size_t stride);
+
+    /* Bit i % 32 of bits[i / 32]: unless values[i] < floor, so that NaN passes; bits past count are 0.
+     * Returns how many pass. */
+    size_t (*passing)(const float *values, size_t count, float floor, uint32_t *bits);
 
     /* May these rows be near enough to these queries? code_one compares one query, code_tile code_queries
      * of them, with a block of tile_rows rows that are given as digits:
@@ -84,7 +97,11 @@ typedef struct vr_simd {
     uint32_t (*code_tile)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                           const float *factors, const float *floors, uint32_t *masks);
 
-    /* The same upper bound itself, for one query and rows that stand apart, each in a record of its own:
+    /* The same upper bound itself, for one query and the tile_rows rows of a block. */
+    void (*code_sums)(const vr_code_queries *query, const uint8_t *codes, size_t groups,
+                      const float *factors, float *sums);
+
+    /* The same for one query and rows that stand apart, each in a record of its own:
      * row i at records + ids[i] * lines * 64, its digits, plus code_bias, from the start, its four factors
      * in the last 16 bytes. The query has lines * 64 digits, 0 where a row has none. */
     void (*code_ids)(const vr_code_queries *query, const uint8_t *records, size_t lines,

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 const vr_simd TABLE = {
-    TABLE_NAME, ROWS,         QUERIES,  dot_rows,  l2_rows,   dot_ids,   l2_ids,
-    mix,        add_to_mean,  pack,     tile,      code_one,  code_tile, code_ids,
-    nibble_ids, CODE_QUERIES, CODE_MAX, CODE_BIAS, DIGIT_MAX,
+    TABLE_NAME,  ROWS,       QUERIES,      dot_rows,  l2_rows,   dot_ids,   l2_ids,    mix,
+    add_to_mean, pack,       tile,         tile_sums, passing,   code_one,  code_tile, code_sums,
+    code_ids,    nibble_ids, CODE_QUERIES, CODE_MAX,  CODE_BIAS, DIGIT_MAX,
 };
