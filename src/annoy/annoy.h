@@ -6,13 +6,13 @@
 
 #include "annoy/layout.h"
 #include "base/file.h"
-#include "core/indexer.h"
+#include "core/index.h"
 #include "core/lazy.h"
 
 #include <stdatomic.h>
 
 typedef struct vr_annoy {
-    vrec_indexer base; /* whose rows count the holes, too */
+    vr_index base; /* whose rows count the holes, too */
     vr_annoy_layout layout;
     const uint8_t *nodes;
     uint32_t count;      /* nodes */

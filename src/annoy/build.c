@@ -28,7 +28,7 @@
 #include "annoy/top.h"
 
 #include "base/memory.h"
-#include "core/indexer.h"
+#include "core/index.h"
 #include "core/items.h"
 #include "core/work.h"
 
@@ -152,7 +152,7 @@ static vrec_status report(build *b, vrec_error *err)
         total = b->items.count;
         done = vr_min(atomic_load(&b->finished), total);
     }
-    return vr_report(b->progress, "building", done, total, err);
+    return vr_report(b->progress, "building", "steps", done, total, err);
 }
 
 /* One thread's part. A tree takes long, so the calling thread reports in the middle of it. */
@@ -189,16 +189,16 @@ static uint64_t tree_seed(uint64_t seed, size_t tree)
     return mixed ^ mixed >> 31;
 }
 
-/* How many trees a thread grows together. Each needs an order, which together should be no more memory than
- * the items; and every thread should get as many trees as the others. */
-static size_t group_size(const build *b)
+/* Each needs an order, which together should be no more memory than the items; and every thread should get
+ * as many trees as the others. */
+size_t vr_annoy_group_size(const vr_annoy_plan *plan)
 {
-    size_t threads = b->plan->threads, benches = b->plan->layout.size / (VR_ANNOY_ORDER_BYTES * threads);
-    if (b->plan->one_stream || b->plan->trees < 0)
+    size_t threads = plan->threads, benches = plan->layout.size / (VR_ANNOY_ORDER_BYTES * threads);
+    if (plan->one_stream || plan->trees < 0)
         return 1;
-    size_t most = vr_min(vr_max(benches, 1), VR_ANNOY_GROUP);
-    size_t rounds = (b->tree_count + threads * most - 1) / (threads * most);
-    return (b->tree_count + threads * rounds - 1) / (threads * rounds);
+    size_t most = vr_min(vr_max(benches, 1), VR_ANNOY_GROUP), trees = (size_t)plan->trees;
+    size_t rounds = (trees + threads * most - 1) / (threads * most);
+    return (trees + threads * rounds - 1) / (threads * rounds);
 }
 
 static vrec_status grow_group(grower *g, vr_annoy_bench *bench, vr_annoy_order *orders, size_t first,
@@ -229,7 +229,7 @@ static vrec_status grow_trees(void *context, vr_worker *me, vrec_error *err)
     grower g = { .b = b, .me = me, .err = err };
     vr_annoy_bench bench = { 0 };
     vr_annoy_order orders[VR_ANNOY_GROUP] = { 0 };
-    size_t group = group_size(b);
+    size_t group = vr_annoy_group_size(b->plan);
     vrec_status status = vr_annoy_bench_init(&bench, &b->items, err);
     for (size_t i = 0; i < group && status == VREC_OK; i++)
         status = vr_annoy_order_init(&orders[i], &b->items, err);
@@ -249,7 +249,7 @@ static vrec_status grow(build *b, vrec_error *err)
 {
     vr_work work = { .threads = b->plan->one_stream ? 1 : b->plan->threads,
                      .count = b->tree_count,
-                     .portion = group_size(b),
+                     .portion = vr_annoy_group_size(b->plan),
                      .run = grow_trees,
                      .context = b };
     vrec_status status = vr_work_do(&work, err);

@@ -3,7 +3,7 @@
 #define VR_ANNOY_BUILD_H
 
 #include "annoy/layout.h"
-#include "core/indexer.h"
+#include "core/index.h"
 
 typedef struct vr_annoy_plan {
     vr_annoy_layout layout;
@@ -16,5 +16,8 @@ typedef struct vr_annoy_plan {
 /* Gives the bytes of a file with a forest over the items, to be freed by the caller. */
 vrec_status vr_annoy_build(const vr_annoy_plan *plan, const vrec_matrix *items,
                            const vrec_progress *progress, uint8_t **image, size_t *bytes, vrec_error *err);
+
+/* How many trees a thread grows together. */
+size_t vr_annoy_group_size(const vr_annoy_plan *plan);
 
 #endif

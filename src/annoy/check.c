@@ -4,12 +4,15 @@
 #include "annoy/check.h"
 
 #include "base/memory.h"
+#include "core/matrix.h"
 
 #include <math.h>
 
 enum {
-    RUNS = 2, /* of the items, of the nodes and of the roots, */
-    RUN = 4   /* so many side by side, as a page costs more than a node */
+    RUNS = 2,           /* of the items, of the nodes and of the roots, */
+    RUN = 4,            /* so many side by side, as a page costs more than a node */
+    EMPTY_MAX = 1 << 16 /* nodes without descendants at the end of a file; Annoy writes two per tree if
+                           there are no items */
 };
 
 /* ---- One node ---- */
@@ -32,12 +35,14 @@ vrec_status vr_annoy_check_node(const vr_annoy *forest, const char *name, uint32
     bool item = i < forest->base.rows;
     if (descendants < 0 || (size_t)descendants > (item ? 1 : forest->base.rows))
         return bad_node(forest, name, i, "descendants:", descendants, err);
-    if (descendants < (forest->base.rows == 1 ? 1 : 2) || item)
+    if (item || forest->base.rows == 0)
         return VREC_OK;
+    if (descendants < (forest->base.rows == 1 ? 1 : 2))
+        return bad_node(forest, name, i, "descendants:", descendants, err);
     bool split = descendants > (int32_t)layout->capacity;
     for (size_t c = 0; c < (split ? 2 : (size_t)descendants); c++) {
         int32_t child = vr_node_int(node, layout->children + c * sizeof child);
-        if (child < 0 || (uint32_t)child >= forest->count)
+        if (child < 0 || (uint32_t)child >= (split ? forest->count : forest->base.rows))
             return bad_node(forest, name, i, split ? "the child" : "the item", child, err);
     }
     return VREC_OK;
@@ -96,6 +101,21 @@ bool vr_annoy_is_unusual(const vr_annoy *forest, uint32_t i)
     return false;
 }
 
+size_t vr_annoy_count_nonfinite(const vr_annoy *forest, uint32_t *first)
+{
+    size_t count = 0;
+    for (size_t i = forest->base.rows; i-- > 0;) {
+        const uint8_t *node = vr_annoy_node(forest, (uint32_t)i);
+        const float *vector = vr_node_vector(&forest->layout, node);
+        if (vr_node_descendants(node) != 1 ||
+            vr_find_nonfinite(vector, forest->layout.dim) == forest->layout.dim)
+            continue;
+        *first = (uint32_t)i;
+        count++;
+    }
+    return count;
+}
+
 /* ---- Roots ---- */
 
 static bool same_children(const vr_annoy *forest, uint32_t a, uint32_t b)
@@ -146,8 +166,13 @@ static vrec_status find_roots(vr_annoy *forest, const char *name, vrec_error *er
 {
     uint32_t last = forest->count - 1, first = last;
     int32_t items = vr_node_descendants(vr_annoy_node(forest, last));
-    while (first > 0 && vr_node_descendants(vr_annoy_node(forest, first - 1)) == items)
+    while (first > 0 && vr_node_descendants(vr_annoy_node(forest, first - 1)) == items) {
         first--;
+        if (items == 0 && last - first >= EMPTY_MAX)
+            return vr_fail(err, VREC_CORRUPT,
+                           "%s: its last %u nodes are empty, as a power cut leaves a file; build it anew",
+                           name, last - first + 1);
+    }
     if (items < 0 || (uint32_t)items > last)
         return vr_fail(err, VREC_CORRUPT,
                        "%s: the last node, at byte %llu, should be a root, but has %d descendants of %u "
@@ -160,7 +185,11 @@ static vrec_status find_roots(vr_annoy *forest, const char *name, vrec_error *er
     forest->first_root = first + copy;
     forest->root_count = forest->count - forest->first_root;
     if (items == 0 && first > 0)
-        return vr_fail(err, VREC_CORRUPT, "%s: the last node has no descendants, but others have", name);
+        return vr_fail(
+            err, VREC_CORRUPT,
+            "%s: its last %u nodes are empty, but others aren't: it wasn't written to its end, or "
+            "d or metric is not its",
+            name, last - first + 1);
     if (items == 1)
         return check_single(forest, name, err);
     if (first < (uint32_t)items)

@@ -13,4 +13,8 @@ vrec_status vr_annoy_check(vr_annoy *forest, const char *name, vrec_error *err);
 vrec_status vr_annoy_check_node(const vr_annoy *forest, const char *name, uint32_t i, vrec_error *err);
 bool vr_annoy_is_unusual(const vr_annoy *forest, uint32_t i);
 
+/* How many items hold a NaN or Inf, which no query finds. *first is set if there are any. Reads all items.
+ */
+size_t vr_annoy_count_nonfinite(const vr_annoy *forest, uint32_t *first);
+
 #endif

@@ -126,6 +126,7 @@ vrec_status vr_annoy_get_codes(vr_annoy *forest, const vr_query *query, size_t c
                          .context = forest,
                          .threads = threads,
                          .progress = query->progress,
+                         .unit = "queries",
                          .total_steps = query->queries->rows };
     const void *codes;
     vrec_status status = vr_lazy_get(&forest->codes, &recipe, candidates, &codes, err);

@@ -16,11 +16,44 @@ static const char *const metric_names[] = { "angular", "euclidean", "dot" };
 
 /* ---- The indexer ---- */
 
-static const vr_indexer_verbs verbs = { .query = vr_annoy_query,
-                                        .save = vr_annoy_save,
-                                        .free = vr_annoy_free };
+static vrec_status copy_vectors(const vr_index *indexer, const size_t *rows, size_t count, float *out,
+                                vrec_error *err)
+{
+    const vr_annoy *forest = (const vr_annoy *)indexer;
+    (void)err;
+    for (size_t i = 0; i < count; i++)
+        memcpy(out + i * indexer->dim,
+               vr_node_vector(&forest->layout, vr_annoy_node(forest, (uint32_t)rows[i])),
+               indexer->dim * sizeof *out);
+    return VREC_OK;
+}
 
-void vr_annoy_free(vrec_indexer *indexer)
+static bool is_hole(const vr_index *indexer, size_t row)
+{
+    return vr_node_descendants(vr_annoy_node((const vr_annoy *)indexer, (uint32_t)row)) == 0;
+}
+
+static vrec_status write_nodes(const vr_index *indexer, vr_output *out, const vrec_progress *progress,
+                               vrec_error *err)
+{
+    const vr_annoy *forest = (const vr_annoy *)indexer;
+    size_t total = forest->count * forest->layout.size;
+    vrec_status status = VREC_OK;
+    for (size_t first = 0; first < total && status == VREC_OK; first += BLOCK) {
+        status = vr_output_write(out, forest->nodes + first, vr_min(BLOCK, total - first), err);
+        if (status == VREC_OK)
+            status = vr_report(progress, "saving", "bytes", vr_min(first + BLOCK, total), total, err);
+    }
+    return status;
+}
+
+static const vr_index_verbs verbs = { .query = vr_annoy_query,
+                                      .write = write_nodes,
+                                      .free = vr_annoy_free,
+                                      .vectors = copy_vectors,
+                                      .is_hole = is_hole };
+
+void vr_annoy_free(vr_index *indexer)
 {
     vr_annoy *forest = (vr_annoy *)indexer;
     vr_scratch_clear(&indexer->scratch);
@@ -29,25 +62,39 @@ void vr_annoy_free(vrec_indexer *indexer)
     vr_scratch_clear(&forest->marks);
     vr_map_close(&forest->map);
     vr_free(forest->block);
+    vr_free(indexer->ids);
     vr_free(forest);
 }
 
 static void describe(vr_annoy *forest)
 {
-    vrec_indexer *base = &forest->base;
+    vr_index *base = &forest->base;
     const vr_annoy_layout *layout = &forest->layout;
-    vr_fact(base, "backend", "annoy");
-    vr_fact(base, "metric", "%s", metric_names[layout->metric]);
-    vr_fact(base, "rows", "%zu", base->rows);
-    vr_fact(base, "dim", "%zu", base->dim);
-    vr_fact(base, "n_trees", "%u", forest->root_count);
-    vr_fact(base, "nodes", "%u", forest->count);
+    vr_fact(&base->facts, "backend", "annoy");
+    vr_fact(&base->facts, "metric", "%s", metric_names[layout->metric]);
+    vr_fact_integer(&base->facts, "rows", (int64_t)base->rows);
+    vr_fact_integer(&base->facts, "dim", (int64_t)base->dim);
+    vr_fact_integer(&base->facts, "n_trees", forest->root_count);
+    vr_fact_integer(&base->facts, "nodes", forest->count);
     if (layout->metric == VR_ANNOY_DOT)
-        vr_fact(base, "dot_layout", "%s", layout->current ? "current" : "1.17.3");
-    vr_fact(base, "load", "%s", forest->block ? "read" : "map");
-    vr_fact(base, "bytes", "%zu", forest->count * layout->size);
+        vr_fact(&base->facts, "dot_layout", "%s", layout->current ? "current" : "1.17.3");
+    vr_fact(&base->facts, "load", "%s", forest->block ? "read" : "map");
+    vr_fact_integer(&base->facts, "bytes", (int64_t)(forest->count * layout->size));
     if (base->rows > 0 && base->rows <= layout->capacity)
-        vr_fact(base, "note", "the items fit one bucket: every tree is counted about twice, as in Annoy");
+        vr_fact(&base->facts, "note",
+                "the items fit one bucket: every tree is counted about twice, as in Annoy");
+    if (base->rows == 0)
+        vr_fact(&base->facts, "note", "no items: nothing was added, or the file is what a power cut left");
+}
+
+/* What only a file's items tell. */
+static void describe_read(vr_annoy *forest)
+{
+    uint32_t first;
+    size_t count = vr_annoy_count_nonfinite(forest, &first);
+    if (count > 0)
+        vr_fact(&forest->base.facts, "note",
+                "%zu items hold a NaN or Inf and are never returned, the first is %u", count, first);
 }
 
 /* ---- Opening ---- */
@@ -109,6 +156,8 @@ static vrec_status create(const vr_annoy_source *source, const char *name, vr_ma
     }
     forest->base.verbs = &verbs;
     forest->base.dim = source->dim;
+    forest->base.ids_beside = true;
+    forest->base.mapped = !block;
     forest->base.larger_is_nearer = source->metric == VR_ANNOY_DOT;
     forest->wants_codes = source->codes;
     forest->nodes = block ? block : map.data;
@@ -137,7 +186,7 @@ static vrec_status load(const vr_input *in, const vrec_progress *progress, uint8
         size_t length = vr_min(BLOCK, in->size - first);
         status = vr_input_read(in, first, to + first, length, err);
         if (status == VREC_OK)
-            status = vr_report(progress, "loading", first + length, in->size, err);
+            status = vr_report(progress, "loading", "bytes", first + length, in->size, err);
     }
     return status;
 }
@@ -168,7 +217,7 @@ static vrec_status prefault(const vr_map *map, const vrec_progress *progress, vr
     for (size_t i = 0; i < map->size && status == VREC_OK; i += PAGE) {
         (void)*(const volatile uint8_t *)(map->data + i);
         if (i % BLOCK == 0)
-            status = vr_report(progress, "loading", i, map->size, err);
+            status = vr_report(progress, "loading", "bytes", i, map->size, err);
     }
     return status;
 }
@@ -189,39 +238,13 @@ vrec_status vr_annoy_open(const vr_annoy_source *source, const char *path, const
     }
     if (status == VREC_OK)
         status = create(source, path, map, block, bytes, out, err);
+    if (status == VREC_OK && source->read)
+        describe_read(*out);
     if (status == VREC_OK && source->prefault && !source->read)
         status = prefault(&map, progress, err);
     if (status != VREC_OK && *out) {
         vr_annoy_free(&(*out)->base);
         *out = NULL;
     }
-    return status;
-}
-
-/* ---- Saving ---- */
-
-static vrec_status write_nodes(const vr_annoy *forest, vr_output *out, const vrec_progress *progress,
-                               vrec_error *err)
-{
-    size_t total = forest->count * forest->layout.size;
-    vrec_status status = VREC_OK;
-    for (size_t first = 0; first < total && status == VREC_OK; first += BLOCK) {
-        status = vr_output_write(out, forest->nodes + first, vr_min(BLOCK, total - first), err);
-        if (status == VREC_OK)
-            status = vr_report(progress, "saving", vr_min(first + BLOCK, total), total, err);
-    }
-    return status;
-}
-
-vrec_status vr_annoy_save(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
-                          vrec_error *err)
-{
-    vr_output out;
-    vrec_status status = vr_output_create(path, &out, err);
-    if (status == VREC_OK)
-        status = write_nodes((const vr_annoy *)indexer, &out, progress, err);
-    if (status == VREC_OK)
-        status = vr_output_commit(&out, err);
-    vr_output_close(&out);
     return status;
 }

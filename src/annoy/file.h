@@ -17,8 +17,6 @@ vrec_status vr_annoy_open(const vr_annoy_source *source, const char *path, const
 /* The same for a file's bytes, which it takes over, also when it fails. name stands in errors. */
 vrec_status vr_annoy_adopt(const vr_annoy_source *source, const char *name, uint8_t *image, size_t bytes,
                            vr_annoy **out, vrec_error *err);
-vrec_status vr_annoy_save(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
-                          vrec_error *err);
-void vr_annoy_free(vrec_indexer *indexer);
+void vr_annoy_free(vr_index *indexer);
 
 #endif

@@ -41,6 +41,11 @@ static float distance(const queue *q, const uint8_t *node, float value)
     return norms > 0.0f ? (float)(2.0 - 2.0 * (double)value / (double)sqrtf(norms)) : 2.0f;
 }
 
+static bool passes(const vr_annoy_scorer *s, size_t row, uint32_t item)
+{
+    return !s->filter || vr_filter_passes(s->filter, row, item);
+}
+
 /* Compares the first count with the query. */
 static void compare(queue *q, size_t count)
 {
@@ -57,7 +62,7 @@ static void compare(queue *q, size_t count)
         if (!isfinite(value) || vr_node_descendants(node) != 1)
             continue;
         uint64_t key = vr_topk_key(value, q->items[i]);
-        if (key <= q->top->limit && vr_filter_passes(&s->query->filter, q->walk->row, q->items[i]))
+        if (key <= q->top->limit && passes(s, q->walk->row, q->items[i]))
             vr_topk_push(q->top, key);
     }
     q->count -= count;
@@ -109,7 +114,7 @@ void vr_annoy_score(const vr_annoy_scorer *scorer, const vr_annoy_walk *walk, vr
 {
     queue q = { .scorer = scorer, .walk = walk, .top = top };
     vr_annoy_coded coded;
-    if (scorer->codes && !walk->strange && vr_annoy_wants_codes(walk->found_count, top->k) &&
+    if (scorer->codes && vr_annoy_wants_codes(walk->found_count, top->k) &&
         vr_annoy_encode(scorer->forest, scorer->codes, walk->vector, walk->norm, scorer->digits, &coded))
         add_by_codes(&q, &coded);
     else

@@ -9,7 +9,7 @@
 /* What one thread needs for it. */
 typedef struct vr_annoy_scorer {
     const vr_annoy *forest;
-    const vr_query *query;
+    const vr_filter *filter; /* NULL: everybody may be returned */
     const vr_simd *simd;
     const vr_records *codes; /* or NULL; then so are digits, bounds and best */
     int8_t *digits;          /* of the query: lines * 64 */
@@ -23,7 +23,7 @@ static inline bool vr_annoy_wants_codes(size_t candidates, size_t k)
     return candidates / 4 > k;
 }
 
-/* Puts the walk's candidates into top, which is empty. The same with and without codes. */
+/* Puts the walk's candidates into top, which may hold others. The same with and without codes. */
 void vr_annoy_score(const vr_annoy_scorer *scorer, const vr_annoy_walk *walk, vr_topk *top);
 
 #endif

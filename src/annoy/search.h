@@ -4,6 +4,6 @@
 
 #include "annoy/annoy.h"
 
-vrec_status vr_annoy_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err);
+vrec_status vr_annoy_query(vr_index *indexer, const vr_query *query, vrec_error *err);
 
 #endif

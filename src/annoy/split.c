@@ -68,7 +68,7 @@ static bool is_current_dot(const vr_annoy_items *items)
     return items->layout.metric == VR_ANNOY_DOT && items->layout.current;
 }
 
-static void fetch(const vr_annoy_items *items, uint32_t id)
+VR_FETCHING void fetch(const vr_annoy_items *items, uint32_t id)
 {
     if (items->names)
         return;

@@ -94,6 +94,23 @@ static const vrec_option options[] = {
                          .stage = "build, open",
                          .kinds = "",
                          .help = "8-bit copies: faster search once that pays, about d + 16 bytes each" },
+    [VR_ANNOY_FILL] = { .key = "fill",
+                        .aliases = "",
+                        .type = "choice",
+                        .default_value = "no",
+                        .range = "no, yes",
+                        .stage = "query",
+                        .kinds = "",
+                        .help = "yes: compare with all items where a query would get fewer than top_k" },
+    [VR_ANNOY_TARGET_RECALL] = { .key = "target_recall",
+                                 .aliases = "",
+                                 .type = "float",
+                                 .default_value = "none",
+                                 .range = "0..1",
+                                 .stage = "query",
+                                 .kinds = "",
+                                 .help = "the least setting that has this recall, as the last tuning "
+                                         "measured it" },
 };
 
 static const vr_hint hints[] = {

@@ -15,7 +15,9 @@ enum {
     VR_ANNOY_DOT_LAYOUT,
     VR_ANNOY_LOAD,
     VR_ANNOY_PREFAULT,
-    VR_ANNOY_CODES
+    VR_ANNOY_CODES,
+    VR_ANNOY_FILL,
+    VR_ANNOY_TARGET_RECALL /* which api/ turns into a setting */
 };
 
 extern const vr_option_table vr_annoy_options;

@@ -8,7 +8,7 @@
 typedef struct verify {
     const vr_annoy *forest;
     const char *name;
-    uint64_t *visited; /* a bit per node that a tree before or this one holds */
+    uint64_t *visited; /* a bit per node that a tree before or this one holds, its root excepted */
     uint64_t *reached; /* a bit per item that this tree leads to */
     uint32_t *waiting; /* nodes to visit */
     size_t waiting_count;
@@ -31,8 +31,7 @@ static vrec_status refuse(const verify *v, uint32_t i, const char *why, vrec_err
 
 static bool is_item(const vr_annoy *forest, uint32_t i)
 {
-    uint32_t end = forest->base.rows == 1 ? 1 : forest->first_root;
-    return i < end && vr_node_descendants(vr_annoy_node(forest, i)) <= 1;
+    return i < forest->base.rows && vr_node_descendants(vr_annoy_node(forest, i)) <= 1;
 }
 
 /* Where ids are missing, Annoy fills a root's bucket, or a root's second child, with 0. */
@@ -134,15 +133,11 @@ static vrec_status verify_tree(verify *v, vrec_error *err)
 static vrec_status verify_items(verify *v, vrec_error *err)
 {
     const vr_annoy *forest = v->forest;
-    uint32_t end = forest->base.rows == 1 ? 1 : forest->first_root;
-    for (uint32_t i = 0; i < end; i++) {
-        int32_t descendants = vr_node_descendants(vr_annoy_node(forest, i));
-        v->items += descendants == 1;
-        if (i >= forest->base.rows)
-            continue;
+    for (uint32_t i = 0; i < forest->base.rows; i++) {
         vrec_status status = vr_annoy_check_node(forest, v->name, i, err);
         if (status != VREC_OK)
             return status;
+        v->items += vr_node_descendants(vr_annoy_node(forest, i)) == 1;
         if (vr_annoy_is_unusual(forest, i))
             return vr_fail(
                 err, VREC_CORRUPT,
@@ -153,18 +148,69 @@ static vrec_status verify_items(verify *v, vrec_error *err)
     return VREC_OK;
 }
 
-static vrec_status verify_forest(verify *v, const vrec_progress *progress, vrec_error *err)
+/* A file of zeros is what Annoy writes if nothing was added, and what a power cut leaves of any file. */
+static vrec_status verify_filled(const verify *v, vrec_error *err)
+{
+    if (v->forest->base.rows > 0)
+        return VREC_OK;
+    return vr_fail(
+        err, VREC_CORRUPT,
+        "%s: no items: an index that nothing was added to, or the zeros that a power cut leaves of "
+        "a file; build it anew",
+        v->name);
+}
+
+static vrec_status verify_finite(const verify *v, vrec_error *err)
+{
+    uint32_t first = 0;
+    size_t count = vr_annoy_count_nonfinite(v->forest, &first);
+    if (count == 0)
+        return VREC_OK;
+    return vr_fail(
+        err, VREC_CORRUPT,
+        "%s: %zu of %zu items hold a NaN or Inf, so that no query finds them; the first is item %u "
+        "at byte %llu. Else it is sound",
+        v->name, count, v->forest->base.rows, first, (unsigned long long)first * v->forest->layout.size);
+}
+
+/* Every node between the items and the copies of the roots is in a tree, or is a root that was copied. */
+static vrec_status verify_nodes(const verify *v, vrec_error *err)
 {
     const vr_annoy *forest = v->forest;
-    vrec_status status = verify_items(v, err);
+    for (uint32_t i = (uint32_t)forest->base.rows; i < forest->first_root; i++) {
+        bool visited = v->visited[i / 64] >> i % 64 & 1;
+        if (!visited && vr_node_descendants(vr_annoy_node(forest, i)) != (int32_t)forest->base.rows)
+            return vr_fail(err, VREC_CORRUPT,
+                           "%s: node %u at byte %llu is in no tree, and no root of %zu items", v->name, i,
+                           (unsigned long long)i * forest->layout.size, forest->base.rows);
+    }
+    return VREC_OK;
+}
+
+static vrec_status verify_trees(verify *v, const vrec_progress *progress, vrec_error *err)
+{
+    const vr_annoy *forest = v->forest;
+    vrec_status status = VREC_OK;
     for (uint32_t t = 0; t < forest->root_count && status == VREC_OK; t++) {
         v->root = forest->first_root + t;
         if (!is_repeated(v))
             status = verify_tree(v, err);
         if (status == VREC_OK)
-            status = vr_report(progress, "verifying", t + 1, forest->root_count, err);
+            status = vr_report(progress, "verifying", "trees", t + 1, forest->root_count, err);
     }
     return status;
+}
+
+static vrec_status verify_forest(verify *v, const vrec_progress *progress, vrec_error *err)
+{
+    vrec_status status = verify_filled(v, err);
+    if (status == VREC_OK)
+        status = verify_items(v, err);
+    if (status == VREC_OK)
+        status = verify_trees(v, progress, err);
+    if (status == VREC_OK)
+        status = verify_nodes(v, err);
+    return status == VREC_OK ? verify_finite(v, err) : status;
 }
 
 vrec_status vr_annoy_verify(const vr_annoy *forest, const char *name, const vrec_progress *progress,

@@ -9,6 +9,9 @@
  * The work is waiting for memory. So the node to visit next is decided, and fetched, as soon as a node
  * has been visited; and a thread walks for several queries in turn, so that each has time to arrive.
  *
+ * Items that may not be returned lead nowhere and are passed over: the walk goes on until as many others
+ * have been found, and enough of them differ.
+ *
  * A file is not trusted: every index is checked before it is followed, and no walk is longer than one
  * over a forest can be, so that cycles end.
  *
@@ -120,25 +123,40 @@ static void find(vr_annoy_walk *w, uint32_t item)
 {
     w->found[w->found_count] = item;
     w->found_count += vr_mark(w->marks, item);
-    w->strange |= item >= w->crew->forest->base.rows;
 }
 
-/* A leaf's items, unless there are more than fit a bucket. False if one of them can't be. */
+static bool may_be_returned(const vr_annoy_walk *w, uint32_t item)
+{
+    const vr_filter *filter = w->crew->filter;
+    return !filter || vr_filter_passes(filter, w->row, item);
+}
+
+/* A leaf's items, unless there are more than fit a bucket. False if one of them can't be, or the leaf: only
+ * the root over a single item is a bucket of one, and that item is its own leaf, too. */
 static bool visit_leaf(vr_annoy_walk *w, uint32_t i, const uint8_t *node, uint32_t descendants)
 {
     const vr_annoy *forest = w->crew->forest;
-    if (descendants == 1 && i < w->crew->limits->item_end) {
-        find(w, i);
-        w->counted++;
+    size_t rows = forest->base.rows;
+    if (descendants == 1 && i < rows) {
+        if (may_be_returned(w, i)) {
+            find(w, i);
+            w->counted++;
+        }
         return true;
     }
+    if (descendants <= 1 && i >= rows && rows > 1)
+        return false;
+    uint32_t counted = descendants;
     for (size_t c = 0; c < descendants; c++) {
         uint32_t item = (uint32_t)vr_node_int(node, forest->layout.children + c * sizeof item);
-        if (item >= forest->count)
+        if (item >= rows)
             return false;
-        find(w, item);
+        if (may_be_returned(w, item))
+            find(w, item);
+        else
+            counted--;
     }
-    w->counted += descendants;
+    w->counted += counted;
     return true;
 }
 
@@ -193,7 +211,8 @@ static bool visit_split(vr_annoy_walk *w, const uint8_t *node)
 
 static void pop_next(vr_annoy_walk *w)
 {
-    if (w->heap_count == 0 || w->counted >= w->crew->limits->searchk) {
+    bool enough = w->counted >= w->crew->limits->searchk && w->found_count >= w->least;
+    if (w->heap_count == 0 || enough) {
         w->next = 0;
         return;
     }
@@ -210,7 +229,6 @@ static void push_roots(vr_annoy_walk *w)
         w->heap[i] = vr_topk_key(INFINITY, forest->count - 1 - i);
     w->heap_count = forest->root_count;
     w->found_count = 0;
-    w->strange = false;
     w->counted = 0;
     w->visits = 0;
     pop_next(w);
@@ -238,7 +256,9 @@ vrec_status vr_annoy_find(vr_annoy_crew *crew, vrec_error *err)
     vrec_status status = VREC_OK;
     for (size_t i = 0; i < crew->count; i++) {
         crew->walks[i].crew = crew;
-        push_roots(&crew->walks[i]);
+        crew->walks[i].next = 0;
+        if (!crew->walks[i].listed)
+            push_roots(&crew->walks[i]);
     }
     for (size_t walking = crew->count; walking > 0 && status == VREC_OK;) {
         walking = 0;

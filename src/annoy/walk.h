@@ -10,9 +10,8 @@ enum { VR_ANNOY_TOGETHER = 4 /* queries of one thread */ };
 
 /* What bounds every query of a call. */
 typedef struct vr_annoy_limits {
-    uint64_t searchk; /* candidates to find; those found again count again */
+    uint64_t searchk; /* candidates to find, of those that may be returned; found again they count again */
     uint64_t most_visits;
-    uint32_t item_end; /* a node below it with one descendant is an item */
 } vr_annoy_limits;
 
 struct vr_annoy_crew;
@@ -20,13 +19,14 @@ struct vr_annoy_crew;
 /* One query's. */
 typedef struct vr_annoy_walk {
     const struct vr_annoy_crew *crew;
-    size_t row; /* of the query in the caller's matrix */
+    size_t row;   /* of the query in the caller's matrix */
+    size_t least; /* candidates to find, without repetition, however many searchk says */
+    bool listed;  /* found is set by the caller, and nothing has to be walked for */
     float *vector;
     float norm;      /* angular: its squared length */
     uint64_t *marks; /* of nodes that are candidates already */
     uint32_t *found; /* the candidates, without repetition */
     size_t found_count;
-    bool strange; /* one of them isn't among the items: of a damaged file */
     uint64_t counted, visits;
     uint64_t *heap;
     size_t heap_count;
@@ -38,7 +38,8 @@ typedef struct vr_annoy_crew {
     vr_annoy *forest;
     const vr_simd *simd;
     const vr_annoy_limits *limits;
-    size_t size; /* walks at the most */
+    const vr_filter *filter; /* NULL: everybody may be returned */
+    size_t size;             /* walks at the most */
     vr_annoy_walk walks[VR_ANNOY_TOGETHER];
     size_t count;
     uint64_t *heaps, *marks; /* of all, from the forest's pools */
