@@ -2,7 +2,7 @@
 #ifndef VR_FAISS_BACKEND_H
 #define VR_FAISS_BACKEND_H
 
-#include "core/indexer.h"
+#include "core/index.h"
 
 extern const vr_backend vr_faiss_backend;
 

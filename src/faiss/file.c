@@ -5,6 +5,7 @@
 #include "base/threads.h"
 #include "faiss/format.h"
 #include "faiss/kinds.h"
+#include "faiss/rows.h"
 #include "faiss/table.h"
 #include "faiss/types.h"
 
@@ -15,40 +16,54 @@ static vrec_status read_kind(vr_reader *reader, const vr_faiss_kind *kind, const
                              vr_faiss_index **out, vrec_error *err)
 {
     vrec_status status = kind->read(reader, how, out, err);
-    if (status == VREC_OK)
-        vr_faiss_adopt(*out, kind);
-    return status;
+    if (status != VREC_OK)
+        return status;
+    vr_faiss_adopt(*out, kind);
+    vr_faiss_note_nonfinite(*out);
+    return VREC_OK;
 }
 
 /* ---- Ids ---- */
 
-static void describe_ids(vr_faiss_index *index)
-{
-    for (size_t i = 0; i < index->base.rows; i++)
-        index->hidden += index->base.ids[i] == -1;
-    vr_fact(&index->base, "ids", "own, in an %s", index->id_map2 ? "IDMap2" : "IDMap");
-    if (index->hidden > 0)
-        vr_fact(&index->base, "note", "%zu rows have the id -1 and are never returned", index->hidden);
-}
-
 static vrec_status read_ids(vr_reader *reader, const vr_faiss_header *header, const vr_faiss_opening *how,
                             vr_faiss_index *index, vrec_error *err)
 {
+    int64_t *own;
     vr_span ids;
     uint64_t at = reader->at;
     vrec_status status = vr_faiss_get_vector(reader, sizeof(int64_t), "the list of ids", &ids, err);
     if (status != VREC_OK)
         return status;
+    if (index->unlisted > 0)
+        return vr_fail(
+            err, VREC_UNSUPPORTED,
+            "%s: the index in the IDMap at byte %llu has dropped %llu items with a NaN or Inf, whose ids "
+            "are still in the map; this version reads it without the map, or with all its items: build "
+            "it anew without those items",
+            reader->path, (unsigned long long)header->at, (unsigned long long)index->unlisted);
+    if (index->ids_inside)
+        return vr_fail(
+            err, VREC_UNSUPPORTED,
+            "%s: the index in the IDMap at byte %llu has ids of its own; this version reads one or "
+            "the other: add the items to an index without IDMap",
+            reader->path, (unsigned long long)header->at);
     if (header->rows != index->base.rows || header->dim != index->base.dim || ids.count != index->base.rows)
         return vr_fail(err, VREC_CORRUPT,
                        "%s: the IDMap at byte %llu has %llu rows of %zu values, and %zu ids at byte %llu, "
                        "but the index in it has %zu rows of %zu values",
                        reader->path, (unsigned long long)header->at, (unsigned long long)header->rows,
                        header->dim, ids.count, (unsigned long long)at, index->base.rows, index->base.dim);
-    index->base.ids = vr_alloc(ids.count, sizeof(int64_t));
-    if (!index->base.ids)
-        return vr_fail_memory(err, ids.count * sizeof(int64_t), "the ids");
-    return vr_faiss_load(reader, &ids, how, index->base.ids, err);
+    own = vr_alloc(ids.count, sizeof *own);
+    if (!own)
+        return vr_fail_memory(err, ids.count * sizeof *own, "the ids");
+    status = vr_faiss_load(reader, &ids, how, own, err);
+    if (status != VREC_OK) {
+        vr_free(own);
+        return status;
+    }
+    index->id_map2 = strcmp(header->type, "IxM2") == 0;
+    vr_faiss_give_ids(index, own);
+    return VREC_OK;
 }
 
 static vrec_status read_id_map(vr_reader *reader, const vr_faiss_opening *how, vr_faiss_index **out,
@@ -70,10 +85,8 @@ static vrec_status read_id_map(vr_reader *reader, const vr_faiss_opening *how, v
     if (status != VREC_OK)
         return status;
     vr_faiss_index *index = *out;
-    index->id_map2 = strcmp(header.type, "IxM2") == 0;
-    describe_ids(index);
     if (header.metric != index->metric)
-        vr_fact(&index->base, "note",
+        vr_fact(&index->base.facts, "note",
                 "the IDMap and the index in it name different metrics; that of the index was used");
     return VREC_OK;
 }
@@ -106,24 +119,79 @@ static vrec_status read_file(vr_reader *reader, const vr_faiss_opening *how, vr_
     return status;
 }
 
-vrec_status vr_faiss_open(const vr_options *options, const char *path, const vrec_progress *progress,
-                          vrec_indexer **out, vrec_error *err)
+static vrec_status open_read(const vr_faiss_opening *how, const char *path, vr_faiss_index **out,
+                             vrec_error *err)
 {
     vr_input input;
-    vr_faiss_index *index = NULL;
-    vr_faiss_opening how = { .options = options,
-                             .threads = vr_thread_count((int32_t)options->value[VR_FAISS_THREADS]),
-                             .progress = progress };
-    *out = NULL;
     vrec_status status = vr_input_open(path, &input, err);
     if (status != VREC_OK)
         return status;
     vr_reader reader = vr_reader_of_file(&input);
-    status = read_file(&reader, &how, &index, err);
+    status = read_file(&reader, how, out, err);
     vr_input_close(&input);
-    if (status == VREC_OK)
-        *out = &index->base;
-    else if (index)
-        index->base.verbs->free(&index->base);
+    return status;
+}
+
+/* The index keeps the map, also one that is to be freed for what came after it in the file. */
+static vrec_status open_mapped(const vr_faiss_opening *how, const char *path, vr_faiss_index **out,
+                               vrec_error *err)
+{
+    vr_map map;
+    vrec_status status = vr_map_open(path, &map, err);
+    if (status != VREC_OK)
+        return status;
+    vr_reader reader = vr_reader_of_bytes(path, map.data, map.size);
+    status = read_file(&reader, how, out, err);
+    if (*out) {
+        (*out)->map = map;
+        (*out)->base.mapped = true;
+    } else {
+        vr_map_close(&map);
+    }
+    return status;
+}
+
+static vrec_status open_index(const vr_options *options, bool mapped, const char *path,
+                              const vrec_progress *progress, vr_faiss_index **out, vrec_error *err)
+{
+    vr_faiss_opening how = { .options = options,
+                             .threads = vr_thread_count((int32_t)options->value[VR_FAISS_THREADS]),
+                             .progress = progress };
+    *out = NULL;
+    vrec_status status = (mapped ? open_mapped : open_read)(&how, path, out, err);
+    if (status == VREC_OK) {
+        vr_fact(&(*out)->base.facts, "load", "%s", mapped ? "map" : "read");
+    } else if (*out) {
+        (*out)->base.verbs->free(&(*out)->base);
+        *out = NULL;
+    }
+    return status;
+}
+
+vrec_status vr_faiss_open(const vr_options *options, const char *path, const vrec_progress *progress,
+                          vr_index **out, vrec_error *err)
+{
+    vr_faiss_index *index;
+    vrec_status status = open_index(options, options->value[VR_FAISS_LOAD] == VR_FAISS_LOAD_MAP, path,
+                                    progress, &index, err);
+    *out = index ? &index->base : NULL;
+    return status;
+}
+
+/* Opening has checked everything if it has read everything, and refuses nothing that FAISS opens. */
+vrec_status vr_faiss_verify(const vr_options *options, const char *path, const vrec_progress *progress,
+                            vrec_error *err)
+{
+    vr_faiss_index *index;
+    vrec_status status = open_index(options, false, path, progress, &index, err);
+    if (status != VREC_OK)
+        return status;
+    status = vr_options_check_open(options, index->base.kind, err);
+    if (status == VREC_OK && index->nonfinite > 0)
+        status = vr_fail(err, VREC_CORRUPT,
+                         "%s: %zu of %zu items hold a NaN or Inf, so that no query finds them. Else it is "
+                         "sound",
+                         path, index->nonfinite, index->base.rows);
+    index->base.verbs->free(&index->base);
     return status;
 }

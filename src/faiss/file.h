@@ -3,9 +3,11 @@
 #ifndef VR_FAISS_FILE_H
 #define VR_FAISS_FILE_H
 
-#include "core/indexer.h"
+#include "core/index.h"
 
 vrec_status vr_faiss_open(const vr_options *options, const char *path, const vrec_progress *progress,
-                          vrec_indexer **out, vrec_error *err);
+                          vr_index **out, vrec_error *err);
+vrec_status vr_faiss_verify(const vr_options *options, const char *path, const vrec_progress *progress,
+                            vrec_error *err);
 
 #endif

@@ -3,15 +3,22 @@
 
 #include "base/bytes.h"
 #include "base/memory.h"
+#include "core/lanes.h"
+#include "core/matrix.h"
 #include "core/work.h"
 #include "faiss/table.h"
 
+#include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Where the header's fields stand, counted from the type. */
 enum { AT_DIM = 4, AT_ROWS = 8, AT_UNUSED = 16, AT_TRAINED = 32, AT_METRIC = 33, HEADER = 37 };
 
-enum { BLOCK = 8 << 20 }; /* bytes that are read or written at a time */
+enum {
+    BLOCK = 8 << 20,       /* bytes that are read or written at a time, */
+    CACHED_BLOCK = 1 << 18 /* or read and then looked at */
+};
 
 /* ---- Reading ---- */
 
@@ -84,19 +91,91 @@ static vrec_status load_blocks(void *context, vr_worker *me, vrec_error *err)
 vrec_status vr_faiss_load(const vr_reader *reader, const vr_span *span, const vr_faiss_opening *how,
                           void *out, vrec_error *err)
 {
-    vr_span bytes = { .at = span->at, .count = span->count * span->size, .size = 1 };
-    load l = { reader, bytes, out };
+    load l = { .reader = reader,
+               .bytes = { .at = span->at, .count = span->count * span->size, .size = 1 },
+               .out = out };
     vr_work work = { .threads = how->threads,
-                     .count = bytes.count,
+                     .count = l.bytes.count,
                      .portion = BLOCK,
                      .run = load_blocks,
                      .context = &l,
                      .progress = how->progress,
                      .phase = "loading",
-                     .done_before = bytes.at,
+                     .unit = "bytes",
+                     .done_before = span->at,
                      .steps = 1,
                      .total_steps = reader->size };
     return vr_work_do(&work, err);
+}
+
+/* ---- Items ---- */
+
+typedef struct items {
+    const vr_reader *reader;
+    const vr_span *values;
+    float *out;              /* or NULL, */
+    const vr_stored_f32 *at; /* where they are to be, or are */
+    size_t dim;
+    _Atomic size_t nonfinite;
+    _Atomic float largest;
+} items;
+
+/* Squares that add up to a number are of numbers. */
+static void look_at(items *l, size_t first, size_t count, float *largest)
+{
+    for (size_t i = first; i < first + count; i++) {
+        float norm = vr_squares(l->at + i * l->dim, l->dim);
+        if (!isfinite(norm) && vr_find_nonfinite(l->at + i * l->dim, l->dim) < l->dim)
+            atomic_fetch_add(&l->nonfinite, 1);
+        else if (norm > *largest)
+            *largest = norm;
+    }
+}
+
+static vrec_status load_rows(void *context, vr_worker *me, vrec_error *err)
+{
+    items *l = context;
+    size_t step = vr_max(1, CACHED_BLOCK / sizeof(float) / l->dim);
+    float largest = 0.0f;
+    vrec_status status = VREC_OK;
+    for (size_t first, count; status == VREC_OK && vr_work_take(me, &first, &count);)
+        for (size_t end = first + count; first < end && status == VREC_OK; first += count) {
+            count = vr_min(step, end - first);
+            if (l->out)
+                status = vr_reader_copy(l->reader, l->values, first * l->dim, count * l->dim,
+                                        l->out + first * l->dim, err);
+            if (status == VREC_OK)
+                look_at(l, first, count, &largest);
+        }
+    for (float known = atomic_load(&l->largest); known < largest;)
+        atomic_compare_exchange_weak(&l->largest, &known, largest);
+    return status;
+}
+
+vrec_status vr_faiss_load_items(const vr_reader *reader, const vr_span *values, const vr_faiss_opening *how,
+                                vr_faiss_index *index, float *out, vrec_error *err)
+{
+    size_t row_bytes = index->base.dim * sizeof(float);
+    items l = { .reader = reader,
+                .values = values,
+                .out = out,
+                .at = out ? out : vr_faiss_point(reader, values),
+                .dim = index->base.dim };
+    vr_work work = { .threads = how->threads,
+                     .count = index->base.rows,
+                     .portion = vr_max(1, BLOCK / row_bytes),
+                     .run = load_rows,
+                     .context = &l,
+                     .progress = how->progress,
+                     .phase = "loading",
+                     .unit = "bytes",
+                     .done_before = values->at,
+                     .steps = row_bytes,
+                     .total_steps = reader->size };
+    vrec_status status = vr_work_do(&work, err);
+    index->nonfinite = atomic_load(&l.nonfinite);
+    index->largest = atomic_load(&l.largest);
+    return status;
 }
 
 vrec_status vr_faiss_check_metric(const vr_reader *reader, const vr_faiss_opening *how, vr_metric metric,
@@ -124,7 +203,7 @@ vrec_status vr_faiss_put(vr_faiss_writer *writer, const void *data, size_t lengt
             continue;
         writer->reported = writer->done;
         if (status == VREC_OK)
-            status = vr_report(writer->progress, "saving", writer->done, writer->total, err);
+            status = vr_report(writer->progress, "saving", "bytes", writer->done, writer->total, err);
     }
     return status;
 }

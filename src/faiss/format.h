@@ -42,9 +42,20 @@ vrec_status vr_faiss_get_header(vr_reader *reader, vr_faiss_header *out, vrec_er
 vrec_status vr_faiss_get_vector(vr_reader *reader, size_t size, const char *what, vr_span *out,
                                 vrec_error *err);
 
+/* float32 values where they stand; NULL if the file isn't mapped, and they are to be loaded. */
+static inline const vr_stored_f32 *vr_faiss_point(const vr_reader *reader, const vr_span *values)
+{
+    return (const vr_stored_f32 *)(const void *)vr_reader_point(reader, values);
+}
+
 /* Copies a span, with the opening's threads, and reports how far into the file it is. */
 vrec_status vr_faiss_load(const vr_reader *reader, const vr_span *span, const vr_faiss_opening *how,
                           void *out, vrec_error *err);
+
+/* The same for an index's items, float32 values, row by row. Counts those that no query can find, and finds
+ * the largest. Without out they are only looked at, where they stand. */
+vrec_status vr_faiss_load_items(const vr_reader *reader, const vr_span *values, const vr_faiss_opening *how,
+                                vr_faiss_index *index, float *out, vrec_error *err);
 
 /* VREC_INVALID if the caller set another metric than the file has. */
 vrec_status vr_faiss_check_metric(const vr_reader *reader, const vr_faiss_opening *how, vr_metric metric,
@@ -58,6 +69,9 @@ struct vr_faiss_writer {
     uint64_t done, total; /* bytes */
     uint64_t reported;    /* what done was when the caller last heard of it */
 };
+
+/* Bytes of a header, of a metric that takes no argument. */
+enum { VR_FAISS_HEADER_BYTES = 37 };
 
 vrec_status vr_faiss_put(vr_faiss_writer *writer, const void *data, size_t length, vrec_error *err);
 vrec_status vr_faiss_put_header(vr_faiss_writer *writer, const vr_faiss_header *header, vrec_error *err);

@@ -3,12 +3,11 @@
 
 #include "faiss/flat/kind.h"
 #include "faiss/hnsw/kind.h"
+#include "faiss/ivf/kind.h"
 #include "faiss/table.h"
 
-#include <string.h>
-
-/* Those that index_type's range lists first, in its order; then those that are only opened. */
-static const vr_faiss_kind *const kinds[] = { &vr_flat_kind, &vr_hnsw_kind };
+/* In the order of index_type's range. */
+static const vr_faiss_kind *const kinds[] = { &vr_flat_kind, &vr_hnsw_kind, &vr_ivf_kind };
 
 const vr_faiss_kind *vr_faiss_kind_wanted(const vr_options *options)
 {
@@ -18,7 +17,7 @@ const vr_faiss_kind *vr_faiss_kind_wanted(const vr_options *options)
 const vr_faiss_kind *vr_faiss_kind_of(const char type[5])
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strlen(type) == 4 && strstr(kinds[i]->types, type))
+        if (vr_faiss_reads(kinds[i], type))
             return kinds[i];
     return NULL;
 }

@@ -24,7 +24,7 @@
 
 enum { DEPTH_MAX = 8, NAME_SIZE = 200 };
 
-#define READS "Flat (IxF2, IxFI) and HNSW (IHNf), alone or in an IDMap"
+#define READS "Flat (IxF2, IxFI), HNSW (IHNf) and IVF Flat (IwFl, IvFl, IvFL), alone or in an IDMap"
 
 typedef struct type {
     const char *letters; /* four of them; or two, which all types of one family begin with */
@@ -291,10 +291,11 @@ static vrec_status refuse_unknown(const vr_reader *reader, const char letters[4]
             err, VREC_UNSUPPORTED,
             "%s holds a FAISS index of type %s, which is newer than this version; it reads " READS,
             reader->path, text);
-    bool pointer = memcmp(letters, "vers", 4) == 0;
-    return vr_fail(err, VREC_CORRUPT, "%s is no FAISS index: index type 0x%08x (\"%s\") not recognized%s",
-                   reader->path, vr_get_u32((const uint8_t *)letters), text,
-                   pointer ? "; is it a Git LFS pointer?" : "");
+    if (memcmp(letters, "\x93NUM", 4) == 0)
+        return vr_fail(err, VREC_UNSUPPORTED, "%s holds a NumPy array, and no index: build one of it first",
+                       reader->path);
+    return vr_fail(err, VREC_CORRUPT, "%s is no FAISS index: index type 0x%08x (\"%s\") not recognized",
+                   reader->path, vr_get_u32((const uint8_t *)letters), text);
 }
 
 vrec_status vr_faiss_refuse(const vr_reader *reader, uint64_t at, vrec_error *err)

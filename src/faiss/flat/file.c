@@ -40,10 +40,12 @@ vrec_status vr_flat_read(vr_reader *reader, const vr_faiss_opening *how, vr_fais
     if (status == VREC_OK)
         status = vr_faiss_check_metric(reader, how, header.metric, err);
     if (status == VREC_OK)
-        status = vr_flat_create(header.metric, (size_t)header.rows, header.dim, &flat, err);
+        status = vr_flat_create(header.metric, (size_t)header.rows, header.dim,
+                                vr_faiss_point(reader, &values), &flat, err);
     if (status != VREC_OK)
         return status;
-    status = vr_faiss_load(reader, &values, how, flat->items, err);
+    if (flat->own)
+        status = vr_faiss_load_items(reader, &values, how, &flat->index, flat->own, err);
     if (status != VREC_OK) {
         vr_flat_free(&flat->index.base);
         return status;
@@ -51,7 +53,8 @@ vrec_status vr_flat_read(vr_reader *reader, const vr_faiss_opening *how, vr_fais
     flat->wants_codes = wants_codes;
     vr_flat_describe(flat);
     if ((header.type[3] == 'I') != (header.metric == VR_METRIC_IP))
-        vr_fact(&flat->index.base, "note", "the file's type and metric disagree; its metric was used");
+        vr_fact(&flat->index.base.facts, "note",
+                "the file's type and metric disagree; its metric was used");
     *out = &flat->index;
     return VREC_OK;
 }
@@ -59,7 +62,7 @@ vrec_status vr_flat_read(vr_reader *reader, const vr_faiss_opening *how, vr_fais
 vrec_status vr_flat_write(const vr_faiss_index *index, vr_faiss_writer *writer, vrec_error *err)
 {
     const vr_flat *flat = (const vr_flat *)index;
-    const vrec_indexer *base = &index->base;
+    const vr_index *base = &index->base;
     vr_faiss_header header = {
         .rows = base->rows, .dim = base->dim, .trained = true, .metric = index->metric
     };

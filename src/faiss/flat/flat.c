@@ -10,7 +10,8 @@
  * then they pay: making them takes as long as about twenty scans by rows. */
 enum { SCANS_BEFORE_CODES = 32 };
 
-vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **out, vrec_error *err)
+vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, const vr_stored_f32 *mapped,
+                           vr_flat **out, vrec_error *err)
 {
     size_t bytes;
     *out = NULL;
@@ -20,8 +21,8 @@ vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **
     if (!vr_mul(rows, dim, &bytes) || !vr_mul(bytes, sizeof(float), &bytes))
         return vr_fail(err, VREC_INVALID, "faiss Flat: %zu x %zu values overflow", rows, dim);
     vr_flat *flat = vr_alloc_zero(1, sizeof *flat);
-    float *items = flat ? vr_alloc(bytes, 1) : NULL;
-    if (!items) {
+    float *own = flat && !mapped ? vr_alloc(bytes, 1) : NULL;
+    if (!flat || (!own && !mapped)) {
         vr_free(flat);
         return vr_fail_memory(err, bytes, "the items");
     }
@@ -29,18 +30,20 @@ vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **
     flat->index.base.dim = dim;
     flat->index.base.larger_is_nearer = vr_larger_is_nearer(metric);
     flat->index.metric = metric;
-    flat->items = items;
+    flat->own = own;
+    flat->items = own ? own : mapped;
     *out = flat;
     return VREC_OK;
 }
 
-void vr_flat_free(vrec_indexer *indexer)
+void vr_flat_free(vr_index *indexer)
 {
     vr_flat *flat = (vr_flat *)indexer;
     vr_blocks_free(atomic_load(&flat->codes.made));
     vr_scratch_clear(&indexer->scratch);
     vr_free(indexer->ids);
-    vr_free(flat->items);
+    vr_free(flat->own);
+    vr_map_close(&flat->index.map);
     vr_free(flat);
 }
 
@@ -56,13 +59,27 @@ vrec_status vr_flat_wants_codes(const vr_options *options, bool *wants, vrec_err
 
 void vr_flat_describe(vr_flat *flat)
 {
-    vrec_indexer *base = &flat->index.base;
-    vr_fact(base, "backend", "faiss");
-    vr_fact(base, "index_type", "Flat");
-    vr_fact(base, "metric", "%s", vr_metric_name(flat->index.metric));
-    vr_fact(base, "rows", "%zu", base->rows);
-    vr_fact(base, "dim", "%zu", base->dim);
-    vr_fact(base, "bytes", "%zu", base->rows * base->dim * sizeof(float));
+    vr_index *base = &flat->index.base;
+    vr_fact(&base->facts, "backend", "faiss");
+    vr_fact(&base->facts, "index_type", "Flat");
+    vr_fact(&base->facts, "metric", "%s", vr_metric_name(flat->index.metric));
+    vr_fact_integer(&base->facts, "rows", (int64_t)base->rows);
+    vr_fact_integer(&base->facts, "dim", (int64_t)base->dim);
+    vr_fact_integer(&base->facts, "bytes", (int64_t)(base->rows * base->dim * sizeof(float)));
+}
+
+vrec_status vr_flat_copy(const vr_faiss_index *from, vr_faiss_index **out, vrec_error *err)
+{
+    const vr_flat *old = (const vr_flat *)from;
+    const vr_index *base = &from->base;
+    vr_flat *flat;
+    vrec_status status = vr_flat_create(from->metric, base->rows, base->dim, NULL, &flat, err);
+    if (status != VREC_OK)
+        return status;
+    memcpy(flat->own, old->items, base->rows * base->dim * sizeof *flat->own);
+    flat->wants_codes = old->wants_codes;
+    *out = &flat->index;
+    return VREC_OK;
 }
 
 /* ---- Codes ---- */
@@ -70,7 +87,7 @@ void vr_flat_describe(vr_flat *flat)
 static void *create_codes(void *context)
 {
     const vr_flat *flat = context;
-    const vrec_indexer *base = &flat->index.base;
+    const vr_index *base = &flat->index.base;
     const vr_simd *simd = vr_simd_get();
     size_t blocks = vr_block_count(simd, base->rows);
     return vr_blocks_create(simd, blocks, base->dim, flat->index.metric, simd->code_max);
@@ -107,6 +124,7 @@ static vrec_status get_codes(vr_flat *flat, const vr_query *query, const vr_bloc
                          .context = flat,
                          .threads = query->threads,
                          .progress = query->progress,
+                         .unit = "pairs",
                          .total_steps = (uint64_t)flat->index.base.rows * queries };
     const void *codes;
     vrec_status status = vr_lazy_get(&flat->codes, &recipe, queries, &codes, err);
@@ -125,11 +143,10 @@ typedef struct answers {
 static void put_found(void *context, size_t row, const vr_topk *top)
 {
     const answers *a = context;
-    vr_put_topk(a->query, row, top, a->flat->index.base.ids,
-                a->flat->index.base.larger_is_nearer ? vr_negated : vr_unchanged);
+    vr_put_topk(a->query, row, top, a->flat->index.base.larger_is_nearer ? vr_negated : vr_unchanged);
 }
 
-vrec_status vr_flat_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
+vrec_status vr_flat_query(vr_index *indexer, const vr_query *query, vrec_error *err)
 {
     vr_flat *flat = (vr_flat *)indexer;
     answers to = { flat, query };

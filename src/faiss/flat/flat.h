@@ -3,21 +3,26 @@
 #ifndef VR_FAISS_FLAT_H
 #define VR_FAISS_FLAT_H
 
-#include "core/indexer.h"
+#include "core/index.h"
 #include "core/lazy.h"
 #include "faiss/faiss.h"
 
 typedef struct vr_flat {
     vr_faiss_index index;
-    float *items; /* rows x dim, packed */
+    const vr_stored_f32 *items; /* rows x dim, packed: its own, or in a mapped file */
+    float *own;                 /* NULL: mapped */
 
     bool wants_codes;
     vr_lazy codes; /* vr_blocks of the items, when queries have made them */
 } vr_flat;
 
-/* An indexer with room for rows x dim values, to be filled. */
-vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, vr_flat **out, vrec_error *err);
-void vr_flat_free(vrec_indexer *indexer);
+/* An index over mapped items; without, with room of its own for rows x dim values, to be filled. */
+vrec_status vr_flat_create(vr_metric metric, size_t rows, size_t dim, const vr_stored_f32 *mapped,
+                           vr_flat **out, vrec_error *err);
+void vr_flat_free(vr_index *indexer);
+
+/* The same items in memory of their own, without facts. */
+vrec_status vr_flat_copy(const vr_faiss_index *from, vr_faiss_index **out, vrec_error *err);
 
 /* What the option codes asks of an exact index. VREC_INVALID if it names the codes of another kind. */
 vrec_status vr_flat_wants_codes(const vr_options *options, bool *wants, vrec_error *err);
@@ -25,6 +30,6 @@ vrec_status vr_flat_wants_codes(const vr_options *options, bool *wants, vrec_err
 /* Adds the facts that are the same however it was made. */
 void vr_flat_describe(vr_flat *flat);
 
-vrec_status vr_flat_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err);
+vrec_status vr_flat_query(vr_index *indexer, const vr_query *query, vrec_error *err);
 
 #endif
