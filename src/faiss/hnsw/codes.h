@@ -17,8 +17,10 @@
 #define VR_FAISS_HNSW_CODES_H
 
 #include "faiss/faiss.h"
+#include "faiss/hnsw/graph.h"
 #include "simd/simd.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 enum { VR_HNSW_CODES_DIM_MAX = 8192 };
@@ -33,18 +35,39 @@ typedef struct vr_hnsw_codes {
     vr_hnsw_code_kind kind;
     vr_metric metric;
     size_t rows, dim;
-    size_t lines;     /* cache lines of a record */
-    float *mean;      /* dim values */
-    uint8_t *records; /* of rows */
+    const vr_stored_f32 *items; /* borrowed */
+    size_t lines;               /* cache lines of a record */
+    float *mean;                /* dim values */
+    float most;                 /* the largest |x|^2 of an item */
+    uint8_t *records;           /* of rows, of which so many, the first, somebody has begun to make, */
+    atomic_size_t begun, made;  /* and so many, not always the first, are made */
 } vr_hnsw_codes;
 
-/* Makes codes of rows x dim items with so many threads. *out is NULL without an error where there can't be
- * any: more dimensions than VR_HNSW_CODES_DIM_MAX, or items so large that their squares overflow. An item
- * with a NaN or Inf is estimated to be infinitely far. */
-vrec_status vr_hnsw_codes_make(vr_hnsw_code_kind kind, vr_metric metric, const float *items, size_t rows,
-                               size_t dim, size_t threads, const vrec_progress *progress,
-                               vr_hnsw_codes **out, vrec_error *err);
+/* Cache lines that a record takes. */
+size_t vr_hnsw_code_lines(vr_hnsw_code_kind kind, size_t dim);
+
+/* Codes of an index's items, which must stay where they are. *out is NULL without an error where there
+ * can't be any: more dimensions than VR_HNSW_CODES_DIM_MAX, or items so large that their squares overflow.
+ * An item with a NaN or Inf is estimated to be infinitely far. */
+vrec_status vr_hnsw_codes_create(vr_hnsw_code_kind kind, const vr_faiss_index *index,
+                                 const vr_stored_f32 *items, vr_hnsw_codes **out, vrec_error *err);
 void vr_hnsw_codes_free(vr_hnsw_codes *codes); /* NULL is fine */
+
+/* Makes some of the records that are missing, before so many queries. Records are made bit by bit, because
+ * an index should open quickly, and no query should wait for all of them. Until they are complete, a query
+ * makes those that it needs for itself (vr_hnsw_codes_try): answers are the same, and take some three times
+ * as long. Fails only with VREC_CANCELLED. */
+vrec_status vr_hnsw_codes_go_on(vr_hnsw_codes *codes, size_t queries, size_t threads,
+                                const vrec_progress *progress, vrec_error *err);
+
+static inline bool vr_hnsw_codes_complete(const vr_hnsw_codes *codes)
+{
+    return atomic_load_explicit(&codes->made, memory_order_acquire) == codes->rows;
+}
+
+/* Whether they don't tell an item's neighbours apart, of whom a graph knows some (blur.h). */
+vrec_status vr_hnsw_codes_blur(const vr_hnsw_codes *codes, const vr_hnsw_graph *graph, bool *blurred,
+                               vrec_error *err);
 
 /* How many digits a query has. */
 static inline size_t vr_hnsw_codes_digits(const vr_hnsw_codes *codes)
@@ -53,23 +76,22 @@ static inline size_t vr_hnsw_codes_digits(const vr_hnsw_codes *codes)
 }
 
 /* Encodes a finite query. space: dim values; digits: room that vr_hnsw_codes_digits() measures. False if it
- * is too large for estimates to be finite. */
-bool vr_hnsw_codes_query(const vr_hnsw_codes *codes, const float *query, float *space, int8_t *digits,
-                         vr_code_queries *coded);
+ * is too large for estimates to be finite. *offset - 2 * sum is the estimated distance of a sum: for L2 the
+ * squared one; for IP, M^2 + |q|^2 - 2 <q, x> with M the length of the longest item, which is the squared
+ * distance once every item has been made as long as that by one more dimension. */
+bool vr_hnsw_codes_query(const vr_hnsw_codes *codes, const vr_stored_f32 *query, float *space,
+                         int8_t *digits, vr_code_queries *coded, float *offset);
 
 static inline const uint8_t *vr_hnsw_record(const vr_hnsw_codes *codes, uint32_t row)
 {
     return codes->records + (size_t)row * codes->lines * 64;
 }
 
-/* sums[i] of the items ids[i]: the larger, the nearer. */
-static inline void vr_hnsw_codes_sums(const vr_hnsw_codes *codes, const vr_code_queries *coded,
-                                      const uint32_t *ids, size_t count, float *sums)
-{
-    if (codes->kind == VR_HNSW_SQ4)
-        codes->simd->nibble_ids(coded, codes->records, codes->lines, ids, count, sums);
-    else
-        codes->simd->code_ids(coded, codes->records, codes->lines, ids, count, sums);
-}
+/* sums[i] of the items ids[i]: the larger, the nearer. The first where records are complete, the second
+ * anyway. */
+void vr_hnsw_codes_sums(const vr_hnsw_codes *codes, const vr_code_queries *coded, const uint32_t *ids,
+                        size_t count, float *sums);
+void vr_hnsw_codes_try(const vr_hnsw_codes *codes, const vr_code_queries *coded, const uint32_t *ids,
+                       size_t count, float *sums);
 
 #endif

@@ -64,16 +64,18 @@ static vrec_status find_parts(vr_reader *reader, const vr_faiss_opening *how, pa
     return status == VREC_OK ? check_options(reader, p, how, err) : status;
 }
 
+/* Mapped items are looked at for codes alone, which want to know the largest. */
 static vrec_status load(const vr_reader *reader, const vr_faiss_opening *how, const parts *p, vr_hnsw *hnsw,
                         vrec_error *err)
 {
+    bool needed = hnsw->own || how->options->value[VR_FAISS_CODES] != VR_FAISS_CODES_OFF;
     vrec_status status = vr_hnsw_graph_load(reader, &p->links, how, &hnsw->graph, err);
+    if (status == VREC_OK && needed)
+        status = vr_faiss_load_items(reader, &p->values, how, &hnsw->index, hnsw->own, err);
     if (status == VREC_OK)
-        status = vr_faiss_load(reader, &p->values, how, hnsw->items, err);
-    if (status == VREC_OK)
-        status = vr_hnsw_finish(hnsw, how->options, how->threads, how->progress, err);
+        status = vr_hnsw_finish(hnsw, how->options, err);
     if (status == VREC_OK && p->storage.metric != p->header.metric)
-        vr_fact(&hnsw->index.base, "note",
+        vr_fact(&hnsw->index.base.facts, "note",
                 "the graph says metric %s, the vectors in it %s; %s was used. If the other was meant, "
                 "build anew",
                 vr_metric_name(p->header.metric), vr_metric_name(p->storage.metric),
@@ -88,7 +90,8 @@ vrec_status vr_hnsw_read(vr_reader *reader, const vr_faiss_opening *how, vr_fais
     vr_hnsw *hnsw = NULL;
     vrec_status status = find_parts(reader, how, &p, err);
     if (status == VREC_OK)
-        status = vr_hnsw_create(p.header.metric, (size_t)p.header.rows, p.header.dim, &hnsw, err);
+        status = vr_hnsw_create(p.header.metric, (size_t)p.header.rows, p.header.dim,
+                                vr_faiss_point(reader, &p.values), &hnsw, err);
     if (status != VREC_OK) {
         vr_hnsw_graph_free(&p.graph);
         return status;
@@ -107,7 +110,7 @@ vrec_status vr_hnsw_read(vr_reader *reader, const vr_faiss_opening *how, vr_fais
 vrec_status vr_hnsw_write(const vr_faiss_index *index, vr_faiss_writer *writer, vrec_error *err)
 {
     const vr_hnsw *hnsw = (const vr_hnsw *)index;
-    const vrec_indexer *base = &index->base;
+    const vr_index *base = &index->base;
     vr_faiss_header header = {
         .type = "IHNf", .rows = base->rows, .dim = base->dim, .trained = true, .metric = index->metric
     };

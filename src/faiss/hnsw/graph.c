@@ -8,16 +8,37 @@
 
 enum { EF_CONSTRUCTION = 40, EF_SEARCH = 16 };
 
+/* Logarithm and exponential, more exact than the floats that are made of them: those of C libraries differ
+ * in the last bit, and files must not. */
+static double log_of(double x)
+{
+    int exponent;
+    double fraction = frexp(x, &exponent), step = (fraction - 1.0) / (fraction + 1.0), sum = 0.0;
+    for (int i = 49; i > 0; i -= 2) /* 2 (s + s^3 / 3 + s^5 / 5...), s within -1/3..0 */
+        sum = sum * (step * step) + 1.0 / i;
+    return 2.0 * step * sum + exponent * 0x1.62e42fefa39efp-1;
+}
+
+static double exp_of(double x)
+{
+    double whole = floor(x * 0x1.71547652b82fep+0 + 0.5), sum = 1.0;
+    double rest = x - whole * 0x1.62e42feep-1 - whole * 0x1.a39ef35793c76p-33; /* ln 2 in two parts */
+    for (int i = 24; i > 0; i--)
+        sum = 1.0 + sum * rest / i;
+    return ldexp(sum, (int)whole);
+}
+
 /* FAISS rounds where this rounds, and the file shows it. */
 void vr_hnsw_graph_init(vr_hnsw_graph *graph, size_t m)
 {
-    float scale = (float)(1.0 / log((double)m));
+    float scale = (float)(1.0 / log_of((double)m));
     *graph = (vr_hnsw_graph){ .degree = (uint32_t)(2 * m),
                               .ef_construction = EF_CONSTRUCTION,
                               .ef_search = EF_SEARCH };
     while (graph->level_count < VR_HNSW_LEVELS_MAX) {
         size_t level = graph->level_count;
-        float chance = (float)(exp((double)(-(float)level / scale)) * (1.0 - exp((double)(-1.0f / scale))));
+        float chance =
+            (float)(exp_of((double)(-(float)level / scale)) * (1.0 - exp_of((double)(-1.0f / scale))));
         if ((double)chance < 1e-9)
             break;
         graph->chances[level] = (double)chance;
@@ -36,11 +57,13 @@ vrec_status vr_hnsw_graph_add_levels(vr_hnsw_graph *graph, size_t rows, vrec_err
     return VREC_OK;
 }
 
-/* Says where each node's upper rows begin, and how many slots all have. */
-static vrec_status place_rows(vr_hnsw_graph *graph, vrec_error *err)
+vrec_status vr_hnsw_graph_place_rows(vr_hnsw_graph *graph, vrec_error *err)
 {
     uint64_t size = 0;
     uint8_t most = 0;
+    graph->starts = vr_alloc(graph->rows, sizeof *graph->starts);
+    if (!graph->starts)
+        return vr_fail_memory(err, graph->rows * sizeof *graph->starts, "the rows of a graph");
     graph->entry = (uint32_t)graph->rows;
     graph->top = 0;
     for (size_t i = 0; i < graph->rows && size <= UINT32_MAX; i++) {
@@ -68,13 +91,10 @@ static void free_slots(uint32_t *links, size_t count, uint32_t none)
         links[i] = none;
 }
 
-vrec_status vr_hnsw_graph_add_rows(vr_hnsw_graph *graph, vrec_error *err)
+vrec_status vr_hnsw_graph_take_rows(vr_hnsw_graph *graph, vrec_error *err)
 {
     size_t base = graph->rows * graph->degree; /* below 2^31 x 2^31 */
-    graph->starts = vr_alloc(graph->rows, sizeof *graph->starts);
-    if (!graph->starts)
-        return vr_fail_memory(err, graph->rows * sizeof *graph->starts, "the rows of a graph");
-    vrec_status status = place_rows(graph, err);
+    vrec_status status = vr_hnsw_graph_place_rows(graph, err);
     if (status != VREC_OK)
         return status;
     graph->base = vr_alloc(base, sizeof *graph->base);
@@ -82,7 +102,15 @@ vrec_status vr_hnsw_graph_add_rows(vr_hnsw_graph *graph, vrec_error *err)
     if (!graph->base || !graph->upper)
         return vr_fail_memory(err, (base + graph->upper_size) * sizeof *graph->base,
                               "the links of a graph");
-    free_slots(graph->base, base, (uint32_t)graph->rows);
+    return VREC_OK;
+}
+
+vrec_status vr_hnsw_graph_add_rows(vr_hnsw_graph *graph, vrec_error *err)
+{
+    vrec_status status = vr_hnsw_graph_take_rows(graph, err);
+    if (status != VREC_OK)
+        return status;
+    free_slots(graph->base, graph->rows * graph->degree, (uint32_t)graph->rows);
     free_slots(graph->upper, graph->upper_size, (uint32_t)graph->rows);
     return VREC_OK;
 }

@@ -12,6 +12,7 @@
 #ifndef VR_FAISS_HNSW_GRAPH_H
 #define VR_FAISS_HNSW_GRAPH_H
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -31,6 +32,10 @@ typedef struct vr_hnsw_graph {
     uint32_t *upper;   /* the rows of all levels above 0 */
     size_t upper_size; /* slots in it */
 
+    /* Or base and upper are NULL, and all rows stand in a mapped file, node by node and level by level. The
+     * first -1 of a row ends its links. */
+    const vr_stored_u32 *mapped;
+
     /* What a file says and a search doesn't need. Level l has slots[l] .. slots[l + 1] of a node's links
      * there, and a new node has l as its highest level with a probability of chances[l]. */
     size_t level_count;
@@ -46,8 +51,15 @@ void vr_hnsw_graph_init(vr_hnsw_graph *graph, size_t m);
 /* Takes memory for the levels of so many nodes, all 1. */
 vrec_status vr_hnsw_graph_add_levels(vr_hnsw_graph *graph, size_t rows, vrec_error *err);
 
-/* Takes memory for the links of nodes whose levels are set: all slots are free. entry and top are the first
- * of the nodes on most levels, and its highest level. */
+/* Says where the rows of nodes begin whose levels are set. entry and top are the first of the nodes on most
+ * levels, and its highest level. */
+vrec_status vr_hnsw_graph_place_rows(vr_hnsw_graph *graph, vrec_error *err);
+
+/* Takes memory for the links of nodes whose levels are set; what is in the slots is for the caller to set.
+ * entry and top as above. */
+vrec_status vr_hnsw_graph_take_rows(vr_hnsw_graph *graph, vrec_error *err);
+
+/* The same, and all slots are free. */
 vrec_status vr_hnsw_graph_add_rows(vr_hnsw_graph *graph, vrec_error *err);
 
 void vr_hnsw_graph_free(vr_hnsw_graph *graph); /* what it holds; zeroed is fine */
@@ -58,12 +70,33 @@ static inline uint32_t vr_hnsw_degree(const vr_hnsw_graph *graph, size_t level)
     return graph->slots[level + 1] - graph->slots[level];
 }
 
-/* A node's row on one of its levels. */
+/* Where a node's links begin among all, as a file has them: behind all rows of those before it. */
+static inline size_t vr_hnsw_place(const vr_hnsw_graph *graph, size_t node)
+{
+    return node * graph->degree + (node < graph->rows ? graph->starts[node] : graph->upper_size);
+}
+
+/* A node's row on one of its levels, of a graph that isn't mapped. */
 static inline uint32_t *vr_hnsw_links(const vr_hnsw_graph *graph, uint32_t node, size_t level)
 {
     if (level == 0)
         return graph->base + (size_t)node * graph->degree;
     return graph->upper + graph->starts[node] + (graph->slots[level] - graph->slots[1]);
+}
+
+/* The same of any graph, to be read. Whatever is no node ends the links of the row. Where it is mapped,
+ * they have been checked, but somebody may have changed the file since: so who follows a link looks at it
+ * once more, and above level 0 whether it leads to a node of that level (vr_hnsw_leads). */
+static inline const vr_stored_u32 *vr_hnsw_row(const vr_hnsw_graph *graph, uint32_t node, size_t level)
+{
+    if (graph->mapped)
+        return graph->mapped + vr_hnsw_place(graph, node) + graph->slots[level];
+    return vr_hnsw_links(graph, node, level);
+}
+
+static inline bool vr_hnsw_leads(const vr_hnsw_graph *graph, uint32_t link, size_t level)
+{
+    return link < graph->rows && (!graph->mapped || graph->levels[link] > level);
 }
 
 #endif

@@ -22,7 +22,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 4096 /* elements read or written at a time */, PORTION = 1024 /* nodes */ };
+enum {
+    CHUNK = 4096,   /* elements read or written at a time, */
+    ROOM = 1 << 15, /* links, and those are */
+    TOGETHER = 8,   /* looked at so many at a time */
+    PORTION = 1024  /* nodes that a thread takes */
+};
 
 /* ---- Reading the small parts ---- */
 
@@ -180,62 +185,105 @@ typedef struct loading {
     const vr_reader *reader;
     const vr_span *links;
     vr_hnsw_graph *graph;
+    size_t room; /* links that each thread has room for */
 } loading;
 
-/* A node's links in the file begin behind all the rows on level 0, and all rows above, of those before it.
+/* How many links of a row come before the first that is no node. Several are looked at at a time, for the
+ * compiler's vectors. */
+static uint32_t count_nodes(const vr_stored_u32 *links, uint32_t degree, uint32_t rows)
+{
+    uint32_t i = 0;
+    for (uint32_t beyond = 0; i + TOGETHER <= degree; i += TOGETHER) {
+        for (uint32_t j = 0; j < TOGETHER; j++)
+            beyond |= links[i + j] >= rows;
+        if (beyond)
+            break;
+    }
+    while (i < degree && links[i] < rows)
+        i++;
+    return i;
+}
+
+/* Checks a row as it stands in the file, and counts its links. */
+static vrec_status check_row(const loading *l, const vr_stored_u32 *links, uint32_t node, size_t level,
+                             uint32_t *count, vrec_error *err)
+{
+    const vr_hnsw_graph *graph = l->graph;
+    uint32_t degree = vr_hnsw_degree(graph, level), end = count_nodes(links, degree, (uint32_t)graph->rows);
+    uint32_t i = level > 0 ? 0 : end;
+    while (i < end && graph->levels[links[i]] > level)
+        i++;
+    *count = end;
+    if (i == degree || (i == end && links[end] == UINT32_MAX))
+        return VREC_OK;
+    uint64_t at = l->links->at + 4 * (vr_hnsw_place(graph, node) + graph->slots[level] + i);
+    return refuse(l->reader, err, at, "a link", (int32_t)links[i],
+                  "-1, or a node that is on the level of the link");
+}
+
+/* Checks a node's rows, and copies them, with the id past the last in free slots, unless they are mapped.
  */
-static size_t place_of(const vr_hnsw_graph *graph, size_t node)
-{
-    return node * graph->degree + (node < graph->rows ? graph->starts[node] : graph->upper_size);
-}
-
-/* Checks a row as it stands in the file, and puts the id past the last into its free slots. */
-static vrec_status check_row(const loading *l, uint32_t node, size_t level, vrec_error *err)
+static vrec_status load_node(const loading *l, const vr_stored_u32 *rows, uint32_t node, vrec_error *err)
 {
     vr_hnsw_graph *graph = l->graph;
-    uint32_t *links = vr_hnsw_links(graph, node, level), degree = vr_hnsw_degree(graph, level), i = 0;
-    for (; i < degree && links[i] != UINT32_MAX; i++)
-        if (links[i] >= graph->rows || graph->levels[links[i]] <= level) {
-            uint64_t at = l->links->at + 4 * (place_of(graph, node) + graph->slots[level] + i);
-            return refuse(l->reader, err, at, "a link", (int32_t)links[i],
-                          "-1, or a node that is on the level of the link");
-        }
-    for (; i < degree; i++)
-        links[i] = (uint32_t)graph->rows;
-    return VREC_OK;
-}
-
-/* Loads the nodes before end from first on, up to the first that is on more than level 0: their rows there
- * stand side by side in the file, too. Then the upper rows of that one. Returns how many. */
-static vrec_status load_run(const loading *l, size_t first, size_t end, size_t *count, vrec_error *err)
-{
-    vr_hnsw_graph *graph = l->graph;
-    size_t last = first;
-    while (last + 1 < end && graph->levels[last] == 1)
-        last++;
-    *count = last + 1 - first;
-    vrec_status status = vr_reader_copy(l->reader, l->links, place_of(graph, first), *count * graph->degree,
-                                        graph->base + first * graph->degree, err);
-    size_t upper = place_of(graph, last + 1) - place_of(graph, last) - graph->degree;
-    if (status == VREC_OK && upper > 0)
-        status = vr_reader_copy(l->reader, l->links, place_of(graph, last) + graph->degree, upper,
-                                graph->upper + graph->starts[last], err);
-    for (size_t node = first; node <= last; node++)
-        for (size_t level = 0; level < graph->levels[node] && status == VREC_OK; level++)
-            status = check_row(l, (uint32_t)node, level, err);
+    vrec_status status = VREC_OK;
+    for (size_t level = 0; level < graph->levels[node] && status == VREC_OK; level++) {
+        const vr_stored_u32 *row = rows + graph->slots[level];
+        uint32_t count;
+        status = check_row(l, row, node, level, &count, err);
+        if (status != VREC_OK || graph->mapped)
+            continue;
+        uint32_t *links = vr_hnsw_links(graph, node, level), degree = vr_hnsw_degree(graph, level);
+        memcpy(links, row, count * sizeof *links);
+        for (uint32_t i = count; i < degree; i++)
+            links[i] = (uint32_t)graph->rows;
+    }
     return status;
 }
 
+/* Reads as many of the nodes from first to before end as there is room for, and puts the number of the last
+ * into *last. */
+static vrec_status read_nodes(const loading *l, size_t first, size_t end, uint32_t *room, size_t *last,
+                              vrec_error *err)
+{
+    const vr_hnsw_graph *graph = l->graph;
+    size_t from = vr_hnsw_place(graph, first);
+    *last = first + 1;
+    while (*last < end && vr_hnsw_place(graph, *last + 1) - from <= l->room)
+        ++*last;
+    return vr_reader_copy(l->reader, l->links, from, vr_hnsw_place(graph, *last) - from, room, err);
+}
+
+/* Rows are read some hundred nodes at a time, since a call of the system for each would take longer than
+ * all the rest. */
 static vrec_status load_nodes(void *context, vr_worker *me, vrec_error *err)
 {
     const loading *l = context;
-    for (size_t first, count; vr_work_take(me, &first, &count);)
-        for (size_t done = 0, run; done < count; done += run) {
-            vrec_status status = load_run(l, first + done, first + count, &run, err);
-            if (status != VREC_OK)
-                return status;
+    const vr_hnsw_graph *graph = l->graph;
+    uint32_t *room = graph->mapped ? NULL : vr_alloc(l->room, sizeof *room);
+    vrec_status status = VREC_OK;
+    if (!graph->mapped && !room)
+        return vr_fail_memory(err, l->room * sizeof *room, "reading a graph");
+    for (size_t first, count; status == VREC_OK && vr_work_take(me, &first, &count);)
+        for (size_t node = first, end = first + count; node < end && status == VREC_OK;) {
+            size_t from = vr_hnsw_place(graph, node), last = end;
+            const vr_stored_u32 *rows = graph->mapped ? graph->mapped + from : room;
+            if (!graph->mapped)
+                status = read_nodes(l, node, end, room, &last, err);
+            for (; node < last && status == VREC_OK; node++)
+                status = load_node(l, rows + (vr_hnsw_place(graph, node) - from), (uint32_t)node, err);
         }
-    return VREC_OK;
+    vr_free(room);
+    return status;
+}
+
+/* Room for a run of nodes, and for any one. */
+static size_t room_for(const vr_hnsw_graph *graph)
+{
+    size_t most = ROOM;
+    for (size_t node = 0; node < graph->rows; node++)
+        most = vr_max(most, graph->slots[graph->levels[node]]);
+    return most;
 }
 
 vrec_status vr_hnsw_graph_load(const vr_reader *reader, const vr_span *links, const vr_faiss_opening *how,
@@ -243,11 +291,14 @@ vrec_status vr_hnsw_graph_load(const vr_reader *reader, const vr_span *links, co
 {
     loading l = { .reader = reader, .links = links, .graph = graph };
     uint32_t entry = graph->entry, top = graph->top;
-    vrec_status status = vr_hnsw_graph_add_rows(graph, err);
+    graph->mapped = (const vr_stored_u32 *)(const void *)vr_reader_point(reader, links);
+    vrec_status status =
+        graph->mapped ? vr_hnsw_graph_place_rows(graph, err) : vr_hnsw_graph_take_rows(graph, err);
     graph->entry = entry; /* the file's, which may be another of those on the top level */
     graph->top = top;
     if (status != VREC_OK)
         return status;
+    l.room = room_for(graph);
     vr_work work = { .threads = how->threads,
                      .count = graph->rows,
                      .portion = PORTION,
@@ -255,6 +306,7 @@ vrec_status vr_hnsw_graph_load(const vr_reader *reader, const vr_span *links, co
                      .context = &l,
                      .progress = how->progress,
                      .phase = "loading",
+                     .unit = "bytes",
                      .steps = (reader->size - links->at) /
                               (2 * graph->rows + 1), /* half; the rest are the items */
                      .total_steps = reader->size };
@@ -309,20 +361,23 @@ static void put_tables(gathering *g, const vr_hnsw_graph *graph)
         put_u32(g, graph->levels[i]);
     put_u64(g, graph->rows + 1);
     for (size_t i = 0; i <= graph->rows; i++)
-        put_u64(g, place_of(graph, i));
+        put_u64(g, vr_hnsw_place(graph, i));
 }
 
 static void put_row(gathering *g, const vr_hnsw_graph *graph, uint32_t node, size_t level)
 {
-    const uint32_t *links = vr_hnsw_links(graph, node, level);
-    for (size_t i = 0; i < vr_hnsw_degree(graph, level); i++)
-        put_u32(g, links[i] < graph->rows ? links[i] : UINT32_MAX);
+    const vr_stored_u32 *links = vr_hnsw_row(graph, node, level);
+    size_t degree = vr_hnsw_degree(graph, level), i = 0;
+    for (; i < degree && links[i] < graph->rows; i++)
+        put_u32(g, links[i]);
+    for (; i < degree; i++)
+        put_u32(g, UINT32_MAX);
 }
 
 static uint64_t bytes_of(const vr_hnsw_graph *graph)
 {
     uint64_t tables = 5 * 8 + graph->level_count * 8 + (graph->level_count + 1) * 4;
-    return tables + graph->rows * 4 + (graph->rows + 1) * 8 + place_of(graph, graph->rows) * 4 + 5 * 4;
+    return tables + graph->rows * 4 + (graph->rows + 1) * 8 + vr_hnsw_place(graph, graph->rows) * 4 + 5 * 4;
 }
 
 vrec_status vr_hnsw_graph_write(const vr_hnsw_graph *graph, vr_faiss_writer *writer, vrec_error *err)
@@ -331,7 +386,7 @@ vrec_status vr_hnsw_graph_write(const vr_hnsw_graph *graph, vr_faiss_writer *wri
     if (!writer->out)
         return vr_faiss_put(writer, NULL, bytes_of(graph), err); /* only counts */
     put_tables(&g, graph);
-    put_u64(&g, place_of(graph, graph->rows));
+    put_u64(&g, vr_hnsw_place(graph, graph->rows));
     for (size_t node = 0; node < graph->rows && g.status == VREC_OK; node++)
         for (size_t level = 0; level < graph->levels[node]; level++)
             put_row(&g, graph, (uint32_t)node, level);

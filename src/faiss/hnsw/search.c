@@ -4,7 +4,7 @@
  * A walk of ef steps looks at some ten nodes a step, and moves what is in the pool for each that it puts
  * there. Where that costs more than comparing with everything, everything is compared: with all that a walk
  * could reach if nobody is excluded, since rows are to be as short as FAISS's, else with all that is
- * allowed.
+ * allowed. Option "fill" has rows that would be short compared with all that is allowed.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/hnsw/search.h"
@@ -21,10 +21,11 @@
 #include <string.h>
 
 enum {
-    PORTION = 4,        /* queries that a thread takes at a time */
-    FETCHED_LINES = 8,  /* of a vector, ahead; processors fetch the rest */
-    BATCH = 64,         /* vectors compared at a time */
-    LEAST_RERANKED = 30 /* of 4-bit codes */
+    PORTION = 4,         /* queries that a thread takes at a time */
+    FETCHED_LINES = 8,   /* of a vector, ahead; processors fetch the rest */
+    BATCH = 64,          /* vectors compared at a time */
+    LEAST_RERANKED = 30, /* of 4-bit codes */
+    ADAPTIVE_EF = 1000   /* candidates that a walk keeps where not their number ends it */
 };
 
 /* One call. */
@@ -32,24 +33,27 @@ typedef struct search {
     vr_hnsw *hnsw;
     const vr_query *query;
     vr_filter filter;
-    size_t ef;        /* efSearch; from plan() on, how many candidates a walk keeps */
-    size_t k;         /* results */
-    size_t reranked;  /* candidates whose items are compared */
-    size_t in_bitmap; /* rows that the one bitmap of all queries allows */
-    size_t pool;      /* room of the pools */
-    bool floods;      /* some query may reach for everything */
+    const vr_hnsw_codes *codes; /* that walks go by; or NULL */
+    size_t ef;                  /* efSearch; from plan() on, how many candidates a walk keeps */
+    size_t k;                   /* results */
+    size_t in_bitmap;           /* rows that the one bitmap of all queries allows */
+    size_t pool;                /* room of the pools */
+    bool floods;                /* some query may reach for everything */
+    bool fills;                 /* no row is to be short while there are items */
+    float stretch;              /* of the adaptive stop: the square of 1 + gamma; 0: without */
 } search;
 
 /* One thread's part. */
 typedef struct worker {
     const search *s;
     vr_hnsw_walk walk;
-    void *block;     /* that holds what these need, and */
-    float *vector;   /* the query, */
-    float *space;    /* dim values for making its code, */
-    int8_t *digits;  /* which these are, */
-    uint64_t *keys;  /* the results of one query, */
-    uint32_t *nodes; /* and all nodes, for one that reaches for everything */
+    void *block;       /* that holds what these need, and */
+    float *vector;     /* the query, */
+    float *space;      /* dim values for making its code, */
+    int8_t *digits;    /* which these are, */
+    uint64_t *keys;    /* the results of one query, */
+    uint32_t *nodes;   /* and all nodes, for one that reaches for everything */
+    uint64_t compared; /* items, by their vectors */
 } worker;
 
 /* ---- What to do ---- */
@@ -60,35 +64,11 @@ typedef struct scope {
     size_t allowed; /* at least so many items, but for those that are excluded twice */
 } scope;
 
-static size_t count_bits(const uint8_t *bitmap, size_t bits)
-{
-    size_t count = 0, i = 0;
-    for (; i + 64 <= bits; i += 64) {
-        uint64_t word;
-        memcpy(&word, bitmap + i / 8, sizeof word);
-        count += (size_t)__builtin_popcountll(word);
-    }
-    for (; i < bits; i++)
-        count += bitmap[i / 8] >> i % 8 & 1;
-    return count;
-}
-
-static size_t in_bitmap(const search *s, size_t row)
-{
-    const vr_filter *f = &s->filter;
-    return count_bits(f->allow + row * f->allow_stride, vr_min(f->allow_rows, s->hnsw->index.base.rows));
-}
-
 static scope scope_of(const search *s, size_t row)
 {
     const vr_filter *f = &s->filter;
-    size_t excluded = 0, allowed = s->hnsw->index.base.rows;
-    if (f->allow)
-        allowed = f->allow_stride > 0 ? in_bitmap(s, row) : s->in_bitmap;
-    if (f->exclude_ids && f->exclude_offsets)
-        excluded = (size_t)(f->exclude_offsets[row + 1] - f->exclude_offsets[row]);
-    else if (f->exclude_ids)
-        excluded = f->exclude_count;
+    size_t rows = s->hnsw->index.base.rows, excluded = vr_filter_excluded(f, row);
+    size_t allowed = f->allow && f->allow_stride == 0 ? s->in_bitmap : vr_filter_allowed(f, row, rows);
     return (scope){ .filtered = f->allow || excluded > 0 || s->hnsw->index.hidden > 0,
                     .allowed = allowed - vr_min(allowed, excluded) };
 }
@@ -98,10 +78,8 @@ static size_t pool_of(const search *s, scope which)
 {
     size_t rows = s->hnsw->index.base.rows;
     if (!which.filtered)
-        return s->ef + 1;
-    if (s->hnsw->index.base.ids)
-        return rows + 1;
-    return vr_min(s->ef + rows - which.allowed, rows) + 1;
+        return s->ef;
+    return s->hnsw->index.base.ids ? rows : vr_min(s->ef + rows - which.allowed, rows);
 }
 
 /* Nanoseconds, very roughly: what matters is the order of magnitude. */
@@ -109,8 +87,8 @@ static bool walk_pays(const search *s, scope which)
 {
     double rows = (double)s->hnsw->index.base.rows, dim = (double)s->hnsw->index.base.dim;
     double allowed = fmax((double)which.allowed, 1.0), steps = (double)s->ef * rows / allowed;
-    double walk = 600.0 * steps + 0.6 * steps * steps;
-    double scan = which.filtered ? 0.1 * allowed * (dim + 16.0) + 2.0 * rows : rows * (0.1 * dim + 60.0);
+    double walk = 350.0 * steps + 0.15 * steps * steps;
+    double scan = which.filtered ? 0.1 * allowed * (dim + 16.0) + 2.0 * rows : rows * (0.1 * dim + 200.0);
     return walk < scan;
 }
 
@@ -122,16 +100,11 @@ static void plan(search *s)
     size_t rows = hnsw->index.base.rows;
     s->k = vr_min(s->query->top_k, rows);
     size_t ef = vr_min(vr_max(s->ef, s->k), rows);
-    s->reranked = s->k;
-    if (hnsw->codes && hnsw->codes->kind == VR_HNSW_SQ4)
-        s->reranked = vr_max(3 * s->k, LEAST_RERANKED);
-    else if (hnsw->codes)
-        s->reranked = vr_max(2 * s->k, ef / 8);
-    if (hnsw->codes)
+    if (s->codes)
         ef = vr_min(vr_max(ef, s->k + s->k / 4 + 4), rows);
     s->ef = ef;
     if (s->filter.allow && s->filter.allow_stride == 0)
-        s->in_bitmap = in_bitmap(s, 0);
+        s->in_bitmap = vr_filter_allowed(&s->filter, 0, rows);
     for (size_t row = 0; row < s->query->queries->rows; row++) {
         scope which = scope_of(s, row);
         if (walk_pays(s, which))
@@ -144,8 +117,9 @@ static void plan(search *s)
 /* ---- One query ---- */
 
 /* Pushes the items among nodes, by their vectors. */
-static void compare(const worker *w, const uint32_t *nodes, size_t count, vr_topk *top)
+static void compare(worker *w, const uint32_t *nodes, size_t count, vr_topk *top)
 {
+    w->compared += count;
     const vr_hnsw *hnsw = w->s->hnsw;
     const vr_simd *simd = w->walk.simd;
     size_t dim = hnsw->index.base.dim, stride = dim * sizeof(float);
@@ -161,20 +135,29 @@ static void compare(const worker *w, const uint32_t *nodes, size_t count, vr_top
     }
 }
 
+/* Candidates whose items are compared. */
+static size_t reranked(const worker *w)
+{
+    const vr_hnsw_codes *codes = w->s->hnsw->codes;
+    size_t k = w->s->k, share = w->walk.allowed / 8;
+    if (!w->walk.by_codes)
+        return k;
+    return codes->kind == VR_HNSW_SQ4 ? vr_max(vr_max(3 * k, LEAST_RERANKED), share) : vr_max(2 * k, share);
+}
+
 /* Compares the best candidates of the walk. */
-static void rerank(const worker *w, vr_topk *top)
+static void rerank(worker *w, vr_topk *top)
 {
     const vr_hnsw_walk *walk = &w->walk;
     const vr_hnsw *hnsw = w->s->hnsw;
     size_t bytes = vr_min(hnsw->index.base.dim * sizeof(float), FETCHED_LINES * 64);
     uint32_t nodes[BATCH];
-    size_t count = 0, taken = 0;
-    for (size_t i = 0; i < walk->count && taken < w->s->reranked; i++) {
+    size_t count = 0, taken = 0, most = reranked(w);
+    for (size_t i = 0; i < walk->count && taken < most; i++) {
         uint32_t node = vr_hnsw_pool_node(walk->pool[i]);
         if (!vr_hnsw_allows(walk, node))
             continue;
-        for (size_t j = 0; j < bytes; j += 64)
-            __builtin_prefetch((const char *)(hnsw->items + (size_t)node * hnsw->index.base.dim) + j);
+        vr_prefetch(hnsw->items + (size_t)node * hnsw->index.base.dim, bytes);
         nodes[count++] = node;
         taken++;
         if (count == BATCH) {
@@ -185,11 +168,12 @@ static void rerank(const worker *w, vr_topk *top)
     compare(w, nodes, count, top);
 }
 
-static void scan_allowed(const worker *w, size_t row, vr_topk *top)
+static void scan_allowed(worker *w, size_t row, vr_topk *top)
 {
     const search *s = w->s;
     uint32_t nodes[BATCH];
     size_t count = 0;
+    vr_topk_init(top, w->keys, s->k);
     for (size_t i = 0; i < s->hnsw->index.base.rows; i++) {
         if (vr_filter_passes(&s->filter, row, i))
             nodes[count++] = (uint32_t)i;
@@ -207,16 +191,20 @@ static void ready_walk(worker *w, size_t row, scope which)
     const vr_hnsw *hnsw = w->s->hnsw;
     walk->row = row;
     walk->filtered = which.filtered;
-    walk->by_codes =
-        hnsw->codes && vr_hnsw_codes_query(hnsw->codes, w->vector, w->space, w->digits, &walk->coded);
-    walk->fetched = walk->by_codes ? hnsw->codes->lines * 64
-                                   : vr_min(hnsw->index.base.dim * sizeof(float), FETCHED_LINES * 64);
+    walk->offset = 0.0f;
+    walk->by_codes = w->s->codes && vr_hnsw_codes_query(hnsw->codes, w->vector, w->space, w->digits,
+                                                        &walk->coded, &walk->offset);
+    walk->factor = walk->by_codes ? 2.0f : 1.0f;
+    walk->adaptive = w->s->stretch > 0.0f && (walk->by_codes || hnsw->index.metric == VR_METRIC_L2);
+    walk->by_records = walk->by_codes && vr_hnsw_codes_complete(hnsw->codes);
+    walk->fetched = walk->by_records ? hnsw->codes->lines * 64
+                                     : vr_min(hnsw->index.base.dim * sizeof(float), FETCHED_LINES * 64);
 }
 
 static void answer(worker *w, size_t row)
 {
     const search *s = w->s;
-    const vrec_indexer *base = &s->hnsw->index.base;
+    const vr_index *base = &s->hnsw->index.base;
     scope which = scope_of(s, row);
     vr_topk top;
     vr_matrix_rows(s->query->queries, row, 1, w->vector);
@@ -224,16 +212,19 @@ static void answer(worker *w, size_t row)
         return; /* its row of results stays padding */
     vr_topk_init(&top, w->keys, s->k);
     ready_walk(w, row, which);
-    if (walk_pays(s, which)) {
+    bool walks = walk_pays(s, which), scans = !walks && which.filtered;
+    if (walks) {
+        vr_hnsw_mark_excluded(&w->walk);
         vr_hnsw_walk_to(&w->walk);
         rerank(w, &top);
-    } else if (which.filtered) {
-        scan_allowed(w, row, &top);
-    } else {
+        vr_hnsw_unmark_excluded(&w->walk);
+    } else if (!scans) {
         compare(w, w->nodes, vr_hnsw_reach(&w->walk, w->nodes), &top);
     }
+    if (scans || (s->fills && top.count < s->k))
+        scan_allowed(w, row, &top);
     vr_topk_finish(&top);
-    vr_put_topk(s->query, row, &top, base->ids, base->larger_is_nearer ? vr_negated : vr_unchanged);
+    vr_put_topk(s->query, row, &top, base->larger_is_nearer ? vr_negated : vr_unchanged);
 }
 
 /* ---- Threads ---- */
@@ -247,11 +238,14 @@ static size_t place(worker *w)
     uintptr_t base = (uintptr_t)w->block;
     w->vector = (void *)(base + vr_carve(&end, hnsw->index.base.dim, sizeof(float)));
     w->keys = (void *)(base + vr_carve(&end, vr_topk_capacity(s->k), sizeof *w->keys));
-    w->walk.pool = (void *)(base + vr_carve(&end, s->pool, sizeof *w->walk.pool));
-    w->walk.fresh = (void *)(base + vr_carve(&end, widest, sizeof *w->walk.fresh));
+    w->walk.pool = (void *)(base + vr_carve(&end, s->pool + widest, sizeof *w->walk.pool));
+    w->walk.fresh.nodes = (void *)(base + vr_carve(&end, widest, sizeof *w->walk.fresh.nodes));
+    w->walk.coming.nodes = (void *)(base + vr_carve(&end, widest, sizeof *w->walk.coming.nodes));
     w->walk.values = (void *)(base + vr_carve(&end, widest, sizeof *w->walk.values));
+    w->walk.places = (void *)(base + vr_carve(&end, widest, sizeof *w->walk.places));
+    w->walk.near = (void *)(base + vr_carve(&end, widest, sizeof *w->walk.near));
     w->nodes = (void *)(base + vr_carve(&end, s->floods ? hnsw->index.base.rows : 0, sizeof *w->nodes));
-    if (hnsw->codes) {
+    if (s->codes) {
         w->space = (void *)(base + vr_carve(&end, hnsw->index.base.dim, sizeof(float)));
         w->digits = (void *)(base + vr_carve(&end, vr_hnsw_codes_digits(hnsw->codes), 1));
     }
@@ -261,7 +255,13 @@ static size_t place(worker *w)
 static vrec_status start(worker *w, vrec_error *err)
 {
     const search *s = w->s;
-    w->walk = (vr_hnsw_walk){ .hnsw = s->hnsw, .simd = vr_simd_get(), .filter = &s->filter, .ef = s->ef };
+    w->walk = (vr_hnsw_walk){ .hnsw = s->hnsw,
+                              .simd = vr_simd_get(),
+                              .filter = &s->filter,
+                              .ef = s->ef,
+                              .in_turn = s->query->plain,
+                              .k = s->k,
+                              .stretch = s->stretch };
     size_t bytes = place(w);
     w->block = vr_scratch_take(&s->hnsw->index.base.scratch, bytes);
     place(w);
@@ -282,20 +282,57 @@ static vrec_status answer_queries(void *context, vr_worker *me, vrec_error *err)
     for (size_t first, count; status == VREC_OK && vr_work_take(me, &first, &count);)
         for (size_t row = first; row < first + count; row++)
             answer(&w, row);
+    vr_count_compared(w.s->query, w.walk.measured + w.compared);
     stop(&w);
     return status;
 }
 
-vrec_status vr_hnsw_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
+static size_t ef_of(const vr_hnsw *hnsw, const vr_options *options)
+{
+    if (options->given[VR_FAISS_EF_SEARCH])
+        return (size_t)options->value[VR_FAISS_EF_SEARCH];
+    return options->given[VR_FAISS_GAMMA] ? ADAPTIVE_EF : (size_t)hnsw->graph.ef_search;
+}
+
+/* Squares of distances are compared. */
+static float stretch_of(int64_t gamma)
+{
+    float stretch = 1.0f + (float)gamma / VR_OPTION_ONE;
+    return stretch * stretch;
+}
+
+static vrec_status check_stop(const vr_hnsw *hnsw, vrec_error *err)
+{
+    if (hnsw->index.metric == VR_METRIC_L2 || hnsw->codes)
+        return VREC_OK;
+    return vr_fail(err, VREC_UNSUPPORTED,
+                   "query: gamma needs codes where the metric is IP, and this index has none: %s",
+                   hnsw->without_codes);
+}
+
+vrec_status vr_hnsw_query(vr_index *indexer, const vr_query *query, vrec_error *err)
 {
     vr_hnsw *hnsw = (vr_hnsw *)indexer;
     const vr_options *options = query->options;
-    int64_t ef =
-        options->given[VR_FAISS_EF_SEARCH] ? options->value[VR_FAISS_EF_SEARCH] : hnsw->graph.ef_search;
-    search s = { .hnsw = hnsw, .query = query, .filter = query->filter, .ef = (size_t)ef };
+    bool adaptive = options->given[VR_FAISS_GAMMA];
+    search s = { .hnsw = hnsw,
+                 .query = query,
+                 .filter = query->filter,
+                 .codes = query->plain ? NULL : hnsw->codes,
+                 .ef = ef_of(hnsw, options),
+                 .fills = options->value[VR_FAISS_FILL] };
     size_t rows = query->queries->rows;
     if (indexer->rows == 0)
         return VREC_OK;
+    vrec_status status = adaptive ? check_stop(hnsw, err) : VREC_OK;
+    if (status != VREC_OK)
+        return status;
+    if (adaptive)
+        s.stretch = stretch_of(options->value[VR_FAISS_GAMMA]);
+    if (s.codes && !vr_hnsw_codes_complete(hnsw->codes))
+        status = vr_hnsw_codes_go_on(hnsw->codes, rows, query->threads, query->progress, err);
+    if (status != VREC_OK)
+        return status;
     plan(&s);
     vr_work work = { .threads = query->threads,
                      .count = rows,
@@ -304,6 +341,7 @@ vrec_status vr_hnsw_query(vrec_indexer *indexer, const vr_query *query, vrec_err
                      .context = &s,
                      .progress = query->progress,
                      .phase = "searching",
+                     .unit = "queries",
                      .steps = 1,
                      .total_steps = rows };
     return vr_work_do(&work, err);

@@ -5,6 +5,6 @@
 #include "faiss/hnsw/hnsw.h"
 
 /* The indexer's verb. */
-vrec_status vr_hnsw_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err);
+vrec_status vr_hnsw_query(vr_index *indexer, const vr_query *query, vrec_error *err);
 
 #endif

@@ -13,7 +13,14 @@
 #ifndef VR_FAISS_HNSW_WALK_H
 #define VR_FAISS_HNSW_WALK_H
 
+#include "core/marks.h"
 #include "faiss/hnsw/hnsw.h"
+
+/* Neighbours of one node: as many as a row has, at the most. */
+typedef struct vr_hnsw_nodes {
+    uint32_t *nodes;
+    size_t count;
+} vr_hnsw_nodes;
 
 /* One thread's walks, one after the other. */
 typedef struct vr_hnsw_walk {
@@ -21,28 +28,44 @@ typedef struct vr_hnsw_walk {
     const vr_simd *simd;
     const vr_filter *filter;
     size_t row;         /* of the query in the call, for the filter */
-    bool filtered;      /* somebody may not be returned */
+    bool filtered;      /* somebody may not be returned: */
+    uint64_t *excluded; /* those who are marked here; NULL: those whom the filter excludes */
     const float *query; /* finite */
     bool by_codes;      /* else by the vectors */
+    bool by_records;    /* by codes, which are complete */
     vr_code_queries coded;
     size_t fetched; /* bytes of a record or vector that are fetched ahead */
     size_t ef;
+    bool in_turn; /* visit a node only when the neighbours of the one before are known, as FAISS does */
 
-    uint64_t *pool; /* ascending; room for one more than ef and those that may not be returned */
+    bool adaptive;        /* stop where all that is left is farther than the k-th times 1 + gamma, */
+    size_t k;             /* the k-th being this one, */
+    float stretch;        /* the square of 1 + gamma, */
+    float offset, factor; /* offset + factor * value being the square of a distance */
+
+    uint64_t *pool; /* ascending; room for ef, for those that may not be returned, and for a row of links */
     size_t count;
-    size_t allowed; /* of those in the pool, how many may be returned */
-    uint64_t limit; /* what isn't below that isn't wanted in the pool */
+    size_t next;       /* all before have been visited */
+    size_t allowed;    /* of those in the pool, how many may be returned */
+    uint64_t measured; /* nodes, in all walks */
+    uint64_t limit;    /* what isn't below that isn't wanted in the pool */
 
     uint8_t *marks; /* of every node and the one past the last: epoch if it has been seen */
     uint8_t epoch;
-    uint32_t *fresh; /* the neighbours of a node that haven't been seen before: as many as a row has */
-    float *values;   /* what stands for their distances; smaller is nearer */
+    vr_hnsw_nodes fresh, coming; /* neighbours that hadn't been seen before, of one node and of the next */
+    float *values;               /* what stands for their distances; smaller is nearer */
+    uint64_t *near;              /* those of them that are near enough, as the pool has them, */
+    size_t *places;              /* and where in it they belong */
 } vr_hnsw_walk;
 
 /* Whether the query may get a node. */
 static inline bool vr_hnsw_allows(const vr_hnsw_walk *walk, uint32_t node)
 {
-    return !walk->filtered || vr_filter_passes(walk->filter, walk->row, node);
+    if (!walk->filtered)
+        return true;
+    if (!walk->excluded)
+        return vr_filter_passes(walk->filter, walk->row, node);
+    return !vr_marked(walk->excluded, node) && vr_filter_allows(walk->filter, walk->row, node);
 }
 
 /* The pool's entries sort by value and then by node; the lowest bit says that the node has been visited. */
@@ -55,7 +78,12 @@ static inline uint32_t vr_hnsw_pool_node(uint64_t entry)
 bool vr_hnsw_take_marks(vr_hnsw_walk *walk);
 void vr_hnsw_give_marks(vr_hnsw_walk *walk);
 
-/* How much fresh and values must hold. */
+/* Marks those whom the query excludes, where that costs less than to look for each node among them; takes
+ * the marks off again. */
+void vr_hnsw_mark_excluded(vr_hnsw_walk *walk);
+void vr_hnsw_unmark_excluded(vr_hnsw_walk *walk);
+
+/* How much fresh, coming, values and near and places must hold, and the pool beyond what it keeps. */
 size_t vr_hnsw_widest_row(const vr_hnsw_graph *graph);
 
 /* Fills the pool with the nodes nearest to the query. */

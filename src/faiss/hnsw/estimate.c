@@ -1,0 +1,138 @@
+/* What a graph takes, before it is built: build.h says of what the memory consists.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "faiss/hnsw/estimate.h"
+
+#include "base/memory.h"
+#include "core/lanes.h"
+#include "core/matrix.h"
+#include "faiss/format.h"
+#include "faiss/hnsw/company.h"
+#include "faiss/hnsw/file.h"
+#include "faiss/hnsw/hnsw.h"
+#include "faiss/hnsw/leaves.h"
+#include "faiss/hnsw/levels.h"
+#include "faiss/hnsw/partition.h"
+#include "faiss/table.h"
+
+#include <math.h>
+
+enum {
+    LINE = 64,
+    SAMPLE = 1000,      /* items whose lengths are looked at */
+    ONE_LEAF = 2000,    /* items that aren't divided */
+    CHOICE_WORK = 8500, /* what choosing a node's links takes, in comparisons, of candidates that are so */
+    CHOICE_PER_LEAF = 28, /* many of each leaf, */
+    NEAR_ROWS = 8192      /* among so many items or fewer */
+};
+
+/* What is built, and what of it counts. */
+typedef struct graph_plan {
+    const vr_plan *of;
+    vr_hnsw_plan build;
+    bool products;                /* by inner product and angle */
+    uint64_t rows, links, digits; /* bytes of all links; of one item's digits */
+} graph_plan;
+
+/* Inner products of which nobody knows the items are thought to take more. */
+static vrec_status look_at_lengths(graph_plan *g, vrec_error *err)
+{
+    const vrec_matrix *sample = g->of->sample;
+    g->products = g->build.metric == VR_METRIC_IP;
+    if (!g->products || !sample)
+        return VREC_OK;
+    size_t count = vr_min(sample->rows, SAMPLE);
+    float *lengths = vr_alloc(count, sizeof *lengths), *row = vr_alloc(sample->dim, sizeof *row);
+    for (size_t i = 0; i < count && lengths && row; i++) {
+        vr_matrix_rows(sample, (size_t)((uint64_t)i * sample->rows / count), 1, row);
+        lengths[i] = sqrtf(vr_squares(row, sample->dim));
+    }
+    bool had = lengths && row;
+    if (had)
+        g->products = vr_hnsw_lengths_differ(lengths, count);
+    vr_free(lengths);
+    vr_free(row);
+    return had ? VREC_OK : vr_fail_memory(err, (count + sample->dim) * sizeof *row, "a sample of items");
+}
+
+/* ---- Sizes ---- */
+
+static uint64_t codes_bytes(const vr_options *options, const graph_plan *g)
+{
+    int64_t wish = options->value[VR_FAISS_CODES];
+    if (wish == VR_FAISS_CODES_OFF || g->of->dim > VR_HNSW_CODES_DIM_MAX)
+        return 0;
+    vr_hnsw_code_kind kind = wish == VR_FAISS_CODES_SQ4 ? VR_HNSW_SQ4 : VR_HNSW_SQ8;
+    return vr_alloc_bytes(g->rows * LINE * vr_hnsw_code_lines(kind, g->of->dim));
+}
+
+/* Besides items and links. Candidates, and the division into leaves, take more than links turned around. */
+static uint64_t building_bytes(const graph_plan *g)
+{
+    size_t width =
+        VR_HNSW_LEADERS + VR_HNSW_OVERLAP * (vr_hnsw_per_leaf(&g->build) + VR_HNSW_PER_SPARSE_LEAF);
+    size_t divided = g->rows > ONE_LEAF ? VR_HNSW_OVERLAP * (4 + 4 + 1) : 4 + 1;
+    size_t company = 4 * vr_hnsw_company_width(g->build.m) + 1;
+    size_t tools = vr_min(g->rows, VR_HNSW_LEAF_MAX) * 2; /* a thread's groups of leaves */
+    uint64_t each = 4 + 4 + 1 + divided, finding = 0;     /* company */
+    uint64_t large = vr_alloc_bytes(g->rows * g->digits) + vr_alloc_bytes(g->rows * width * 4);
+    if (g->products) {
+        each += 8 + company;
+        large += vr_alloc_bytes(g->rows * g->digits) +
+                 vr_alloc_bytes(g->rows * VR_HNSW_OVERLAP * VR_HNSW_BEST_PER_LEAF * 4);
+        finding = g->rows * (3 * g->digits + 28 + company + 8 * g->build.threads) +
+                  vr_min(g->rows, VR_HNSW_SAMPLE_MAX) * 320;
+    }
+    return vr_max(large + g->rows * each + g->build.threads * tools * (g->of->dim + 20), finding);
+}
+
+static vrec_status count_file(const graph_plan *g, vr_hnsw *hnsw, vrec_forecast *out, vrec_error *err)
+{
+    vr_faiss_writer counting = { .out = NULL };
+    hnsw->index.base.rows = hnsw->graph.rows = g->of->rows;
+    hnsw->index.base.dim = g->of->dim;
+    hnsw->index.metric = g->build.metric;
+    vrec_status status = vr_hnsw_write(&hnsw->index, &counting, err);
+    out->file_bytes = counting.done;
+    return status;
+}
+
+static vrec_status count_bytes(const vr_options *options, graph_plan *g, vrec_forecast *out,
+                               vrec_error *err)
+{
+    vr_hnsw hnsw = { 0 };
+    vr_hnsw_graph *graph = &hnsw.graph;
+    vr_hnsw_graph_init(graph, g->build.m);
+    graph->upper_size = (size_t)vr_hnsw_upper_slots(graph, g->of->rows, g->build.seed);
+    g->links = vr_alloc_bytes(g->rows * graph->degree * 4) + graph->upper_size * 4 + g->rows * (4 + 1);
+    uint64_t items = vr_alloc_bytes(g->rows * g->of->dim * sizeof(float));
+    out->index_bytes = items + g->links + codes_bytes(options, g);
+    out->peak_bytes = vr_max(items + g->links + building_bytes(g), out->index_bytes);
+    return count_file(g, &hnsw, out, err);
+}
+
+/* ---- Work ---- */
+
+/* Of an item: comparisons with leaders, within leaves, and with candidates, which lie farther apart in
+ * memory the more items there are. In comparisons. */
+static double work_of(const graph_plan *g)
+{
+    double rows = (double)g->rows, leaders = (double)vr_hnsw_leader_count((size_t)g->rows);
+    double leaf = g->rows > ONE_LEAF ? VR_HNSW_OVERLAP * VR_HNSW_OVERLAP * rows / leaders : rows;
+    double candidates = (double)vr_hnsw_per_leaf(&g->build) / CHOICE_PER_LEAF;
+    double far = 1 + fmax(0, log2(rows / NEAR_ROWS)) / 5;
+    return rows * (leaders + leaf + CHOICE_WORK * candidates * far);
+}
+
+vrec_status vr_hnsw_estimate(const vr_options *options, const vr_plan *plan, vrec_forecast *out,
+                             double *work, vrec_error *err)
+{
+    graph_plan g = { .of = plan, .build = vr_hnsw_plan_of(options, NULL), .rows = plan->rows };
+    g.digits = (plan->dim + 16 + LINE - 1) / LINE * LINE;
+    vrec_status status = vr_hnsw_check(plan->rows, plan->dim, err);
+    if (status == VREC_OK)
+        status = look_at_lengths(&g, err);
+    if (status == VREC_OK)
+        status = count_bytes(options, &g, out, err);
+    *work = work_of(&g);
+    return status;
+}
