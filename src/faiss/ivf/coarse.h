@@ -1,0 +1,53 @@
+/* Which lists are near a query. SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_FAISS_IVF_COARSE_H
+#define VR_FAISS_IVF_COARSE_H
+
+#include "faiss/ivf/ivf.h"
+#include "scan/scan.h"
+
+#define VR_IVF_NO_LIST UINT32_MAX
+
+/* Puts the count lists whose centroids are nearest to a finite query, nearest first, then VR_IVF_NO_LIST
+ * where there are fewer. distances: one for each list; keys: vr_topk_capacity(count) of them. */
+void vr_ivf_nearest_lists(const vr_ivf *ivf, const float *query, size_t count, float *distances,
+                          uint64_t *keys, uint32_t *out);
+
+/* What one thread has that finds the nearest lists of several queries together. */
+typedef struct vr_ivf_chooser {
+    const vr_ivf *ivf;
+    size_t probes, room; /* lists of a query; queries at a time */
+    bool in_order;       /* lists are wanted nearest first, also of many queries */
+    size_t sampled;      /* centroids that every query is compared with first; 0: it is compared with all */
+    size_t rank;         /* that one of them in order is farther away than the last list, most probably */
+    vr_rows rows;
+    bool by_panels; /* or by digits */
+    vr_wave wave;
+    vr_scanner scanner; /* by digits */
+    float *panel;       /* by panels: some centroids as the kernel wants them, */
+    float *sums;        /* and of each query its sums with all centroids, */
+    size_t stride;      /* which are so many, with what fills the last panel, */
+    uint32_t *bits;     /* and of these a bit each */
+    vr_topk *tops;
+    uint64_t *keys;
+    float *distances;
+    uint32_t *sample;
+} vr_ivf_chooser;
+
+/* blocks: of the centroids, or NULL. Room is for as many of so many queries as make sense. */
+void vr_ivf_chooser_plan(vr_ivf_chooser *chooser, const vr_ivf *ivf, const vr_blocks *blocks, size_t probes,
+                         size_t queries, bool in_order);
+void vr_ivf_chooser_place(vr_ivf_chooser *chooser, uintptr_t base, size_t *end); /* as vr_wave_place() */
+
+/* Finds the lists of count <= room of the queries, which are finite; those of query q go to out + q *
+ * probes: nearest first; or if there are many queries, and no order is wanted, the very nearest and then
+ * the others. */
+void vr_ivf_choose(vr_ivf_chooser *chooser, const vr_queries *queries, const uint32_t *picked, size_t count,
+                   uint32_t *out);
+
+/* The same as the quantizer itself says it, which may be a graph, for count queries from first on: for each
+ * probes lists, for whose numbers and distances ids and distances have room. */
+vrec_status vr_ivf_ask_quantizer(const vr_ivf *ivf, const vr_query *query, size_t first, size_t count,
+                                 size_t probes, int64_t *ids, float *distances, uint32_t *out,
+                                 vrec_error *err);
+
+#endif
