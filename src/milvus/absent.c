@@ -13,4 +13,5 @@ static vrec_status say_absent(vrec_error *err)
 const vr_backend vr_milvus_backend = { .name = "milvus",
                                        .summary = "collections on a Milvus server; not built in",
                                        .options = &vr_milvus_options,
+                                       .can = VREC_CAN_BUILD | VREC_CAN_ATTACH | VREC_CAN_CHANGE,
                                        .ready = say_absent };

@@ -3,13 +3,18 @@
 
 #include "base/memory.h"
 #include "base/system.h"
+#include "core/ids.h"
 #include "milvus/curl.h"
 #include "milvus/milvus.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { FAREWELL_MS = 5000 }; /* to drop a collection with, when nobody listens to errors any more */
+enum {
+    FAREWELL_MS = 5000, /* to drop a collection with, when nobody listens to errors any more, */
+    HURRIED_MS = 1000   /* and when somebody has asked for an end */
+};
 
 /* ---- Life and death ---- */
 
@@ -19,58 +24,50 @@ static void close_milvus(vr_milvus *milvus)
     vr_free(milvus);
 }
 
-/* Whatever happens to the server, this takes FAREWELL_MS at the most. */
-static bool drop_generated(vr_milvus *milvus)
+/* Whatever happens to the server, this is over in time. */
+static bool drop_generated(vr_milvus *milvus, int64_t within_ms)
 {
     vr_client *client = &milvus->client;
-    client->connect_ms = client->connect_ms < FAREWELL_MS ? client->connect_ms : FAREWELL_MS;
-    return vr_milvus_drop(client, FAREWELL_MS, NULL) == VREC_OK;
+    client->connect_ms = client->connect_ms < within_ms ? client->connect_ms : within_ms;
+    return vr_milvus_drop(client, within_ms, NULL, NULL) == VREC_OK;
 }
 
-static void free_milvus(vrec_indexer *indexer)
+static void free_milvus(vr_index *indexer)
 {
     vr_milvus *milvus = (vr_milvus *)indexer;
     if (milvus->owner == vr_process_id())
-        drop_generated(milvus);
+        drop_generated(milvus, FAREWELL_MS);
     close_milvus(milvus);
 }
 
-static vrec_status save(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
-                        vrec_error *err)
-{
-    (void)indexer, (void)progress;
-    return vr_fail(err, VREC_UNSUPPORTED,
-                   "milvus: can't save to %s, because the index is on the server and stays there; build it "
-                   "with collection=NAME, and attach to that later",
-                   path);
-}
-
-static vrec_status upsert(vrec_indexer *indexer, const int64_t *ids, const vrec_matrix *items,
-                          const vrec_progress *progress, vrec_error *err)
+static vrec_status upsert(vr_index *indexer, const vr_options *options, const int64_t *ids,
+                          const vrec_matrix *items, const vrec_progress *progress, vrec_error *err)
 {
     vr_milvus *milvus = (vr_milvus *)indexer;
     const vr_milvus_rows rows = { .items = items,
                                   .ids = ids,
-                                  .batch_bytes = vr_milvus_batch_bytes(&indexer->options),
-                                  .threads = vr_milvus_threads(&indexer->options),
+                                  .batch_bytes = vr_milvus_batch_bytes(options),
+                                  .threads = vr_milvus_threads(options),
                                   .progress = progress };
-    if (milvus->read_only)
-        return vr_fail(err, VREC_UNSUPPORTED, "milvus: can't write to collection %s, because %s",
+    if (*milvus->read_only)
+        return vr_fail(err, VREC_UNSUPPORTED, "milvus: can't upsert into collection %s, because %s",
                        milvus->client.where, milvus->read_only);
     return vr_milvus_write(milvus, &vr_rpc_upsert, &rows, err);
 }
 
-static vrec_status remove_ids(vrec_indexer *indexer, const int64_t *ids, size_t count, vrec_error *err)
+static vrec_status remove_ids(vr_index *indexer, const int64_t *ids, size_t count,
+                              const vrec_progress *progress, vrec_error *err)
 {
-    return vr_milvus_delete((vr_milvus *)indexer, ids, count, err);
+    return vr_milvus_delete((vr_milvus *)indexer, ids, count, progress, err);
 }
 
-static const vr_indexer_verbs verbs = {
-    .query = vr_milvus_query, .save = save, .free = free_milvus, .upsert = upsert, .remove = remove_ids
+static const vr_index_verbs verbs = {
+    .query = vr_milvus_query, .free = free_milvus, .upsert = upsert, .remove = remove_ids
 };
 
 /* An indexer that has met its server. */
-static vrec_status open_milvus(const vr_options *given, vr_milvus **out, vrec_error *err)
+static vrec_status open_milvus(const vr_options *given, const vrec_progress *progress, vr_milvus **out,
+                               vrec_error *err)
 {
     vr_milvus *milvus = vr_alloc_zero(1, sizeof *milvus);
     if (!milvus)
@@ -83,7 +80,7 @@ static vrec_status open_milvus(const vr_options *given, vr_milvus **out, vrec_er
         vr_free(milvus);
         return status;
     }
-    status = vr_milvus_greet(milvus, err);
+    status = vr_milvus_greet(milvus, progress, err);
     if (status == VREC_OK)
         *out = milvus;
     else
@@ -94,10 +91,10 @@ static vrec_status open_milvus(const vr_options *given, vr_milvus **out, vrec_er
 /* ---- Build ---- */
 
 /* A collection of that name must not be there: its items would mix with these. */
-static vrec_status check_absent(vr_milvus *milvus, vrec_error *err)
+static vrec_status check_absent(vr_milvus *milvus, vr_watch *watch, vrec_error *err)
 {
     bool exists;
-    vrec_status status = vr_milvus_exists(&milvus->client, &exists, err);
+    vrec_status status = vr_milvus_exists(&milvus->client, watch, &exists, err);
     if (status != VREC_OK || !exists)
         return status;
     return vr_fail(
@@ -106,14 +103,26 @@ static vrec_status check_absent(vr_milvus *milvus, vrec_error *err)
         milvus->client.where);
 }
 
-static vrec_status fill(vr_milvus *milvus, const vr_milvus_plan *plan, const vrec_matrix *items,
-                        const vrec_progress *progress, vrec_error *err)
+/* The server indexes segments of that many rows and more, and flushing is what closes segments; what is
+ * smaller it searches row by row in any case. A collection that is dropped at close needn't be on its
+ * disks. */
+static bool wants_flush(const vr_milvus_plan *plan, size_t rows)
 {
-    const vr_milvus_rows rows = {
-        .items = items, .batch_bytes = plan->batch_bytes, .threads = plan->threads, .progress = progress
-    };
+    enum { INDEXED_FROM = 1024 };
+    return !plan->generated || rows >= INDEXED_FROM;
+}
+
+static vrec_status fill(vr_milvus *milvus, const vr_milvus_plan *plan, const vrec_matrix *items,
+                        const vrec_build *told, vrec_error *err)
+{
+    const vrec_progress *progress = told->progress;
+    const vr_milvus_rows rows = { .items = items,
+                                  .ids = told->ids,
+                                  .batch_bytes = plan->batch_bytes,
+                                  .threads = plan->threads,
+                                  .progress = progress };
     vrec_status status = vr_milvus_write(milvus, &vr_rpc_insert, &rows, err);
-    if (status == VREC_OK)
+    if (status == VREC_OK && wants_flush(plan, items->rows))
         status = vr_milvus_flush(milvus, progress, err);
     if (status == VREC_OK)
         status = vr_milvus_make_index(milvus, plan, progress, err);
@@ -125,35 +134,44 @@ static vrec_status fill(vr_milvus *milvus, const vr_milvus_plan *plan, const vre
 /* What becomes of the collection of a failed build. */
 static void abandon(vr_milvus *milvus, const vr_milvus_plan *plan, vrec_status status, vrec_error *err)
 {
-    vrec_error cause = err ? *err : (vrec_error){ .status = (int32_t)status };
+    vrec_error cause = err ? *err : (vrec_error){ .status = status };
     const char *fate = "it is kept";
     if (plan->generated)
-        fate = drop_generated(milvus) ? "it was dropped" : "it could not be dropped";
-    vr_fail(err, status, "%.440s; collection \"%.40s\": %s", cause.message, plan->collection, fate);
+        fate = drop_generated(milvus, status == VREC_CANCELLED ? HURRIED_MS : FAREWELL_MS)
+                   ? "it was dropped"
+                   : "it could not be dropped";
+    vr_fail_from(err, &cause, "%s; collection \"%s\": %s", cause.message, plan->collection, fate);
 }
 
 static vrec_status build(vr_milvus *milvus, const vr_milvus_plan *plan, const vrec_matrix *items,
-                         const vrec_progress *progress, vrec_error *err)
+                         const vrec_build *told, vrec_error *err)
 {
-    vrec_status status = plan->generated ? VREC_OK : check_absent(milvus, err);
+    vr_watch watch = vr_watch_of(told->progress);
+    vrec_status status = plan->generated ? VREC_OK : check_absent(milvus, &watch, err);
     if (status == VREC_OK)
-        status = vr_milvus_create(milvus, plan, items->dim, err);
+        status = vr_milvus_create(milvus, plan, items->dim, &watch, err);
+    if (status == VREC_CANCELLED || status == VREC_TIMEOUT) /* it may be there nevertheless */
+        abandon(milvus, plan, status, err);
     if (status != VREC_OK)
         return status;
-    status = fill(milvus, plan, items, progress, err);
+    status = fill(milvus, plan, items, told, err);
     if (status != VREC_OK)
         abandon(milvus, plan, status, err);
     return status;
 }
 
 static vrec_status from_embeddings(const vr_options *given, const vrec_matrix *items,
-                                   const vrec_progress *progress, vrec_indexer **out, vrec_error *err)
+                                   const vrec_build *told, vr_index **out, vrec_error *err)
 {
     vr_milvus *milvus;
     vr_milvus_plan plan;
-    vrec_status status = vr_milvus_plan_options(given, items, &plan, err);
+    vrec_status status = vr_refuse_queries(told, "milvus", err);
+    if (status == VREC_OK && told->ids)
+        status = vr_ids_check(told->ids, items->rows, err);
     if (status == VREC_OK)
-        status = open_milvus(given, &milvus, err);
+        status = vr_milvus_plan_options(given, items, &plan, err);
+    if (status == VREC_OK)
+        status = open_milvus(given, told->progress, &milvus, err);
     if (status != VREC_OK)
         return status;
     vr_client_use(&milvus->client, plan.collection);
@@ -164,7 +182,7 @@ static vrec_status from_embeddings(const vr_options *given, const vrec_matrix *i
     milvus->base.rows = items->rows;
     milvus->base.dim = items->dim;
     milvus->base.larger_is_nearer = strcmp(plan.metric, "L2") != 0;
-    status = build(milvus, &plan, items, progress, err);
+    status = build(milvus, &plan, items, told, err);
     if (status != VREC_OK) {
         close_milvus(milvus);
         return status;
@@ -178,7 +196,7 @@ static vrec_status from_embeddings(const vr_options *given, const vrec_matrix *i
 /* ---- Open ---- */
 
 static vrec_status from_index_file(const vr_options *given, const char *path, const vrec_progress *progress,
-                                   vrec_indexer **out, vrec_error *err)
+                                   vr_index **out, vrec_error *err)
 {
     (void)given, (void)progress, (void)out;
     return vr_fail(err, VREC_UNSUPPORTED,
@@ -187,14 +205,14 @@ static vrec_status from_index_file(const vr_options *given, const char *path, co
                    path);
 }
 
-static vrec_status attach(const vr_options *given, const vrec_progress *progress, vrec_indexer **out,
+static vrec_status attach(const vr_options *given, const vrec_progress *progress, vr_index **out,
                           vrec_error *err)
 {
     vr_milvus *milvus;
     const char *collection;
     vrec_status status = vr_milvus_collection_option(given, &collection, err);
     if (status == VREC_OK)
-        status = open_milvus(given, &milvus, err);
+        status = open_milvus(given, progress, &milvus, err);
     if (status != VREC_OK)
         return status;
     vr_client_use(&milvus->client, collection);
@@ -211,22 +229,47 @@ static vrec_status attach(const vr_options *given, const vrec_progress *progress
     return VREC_OK;
 }
 
-static vrec_status drop(const vr_options *given, vrec_error *err)
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static vrec_status list(const vr_options *given, void (*name)(void *context, const char *name),
+                        void *context, const vrec_progress *progress, vrec_error *err)
+{
+    vr_milvus *milvus;
+    Vr__NamesReply *reply;
+    vrec_status status = open_milvus(given, progress, &milvus, err);
+    if (status != VREC_OK)
+        return status;
+    vr_watch watch = vr_watch_of(progress);
+    status = vr_milvus_names(&milvus->client, &watch, &reply, err);
+    if (status == VREC_OK && reply->n_names > 0)
+        qsort(reply->names, reply->n_names, sizeof *reply->names, compare_names);
+    for (size_t i = 0; status == VREC_OK && i < reply->n_names; i++)
+        name(context, reply->names[i]);
+    vr_reply_free((ProtobufCMessage *)reply);
+    close_milvus(milvus);
+    return status;
+}
+
+static vrec_status drop(const vr_options *given, const vrec_progress *progress, vrec_error *err)
 {
     vr_milvus *milvus;
     const char *collection;
     bool exists = false;
     vrec_status status = vr_milvus_collection_option(given, &collection, err);
     if (status == VREC_OK)
-        status = open_milvus(given, &milvus, err);
+        status = open_milvus(given, progress, &milvus, err);
     if (status != VREC_OK)
         return status;
     vr_client_use(&milvus->client, collection);
-    status = vr_milvus_exists(&milvus->client, &exists, err);
+    vr_watch watch = vr_watch_of(progress);
+    status = vr_milvus_exists(&milvus->client, &watch, &exists, err);
     if (status == VREC_OK && !exists)
         status = vr_fail(err, VREC_INVALID, "milvus: there is no collection %s", milvus->client.where);
     if (status == VREC_OK)
-        status = vr_milvus_drop(&milvus->client, milvus->client.call_ms, err);
+        status = vr_milvus_drop(&milvus->client, milvus->client.call_ms, progress, err);
     close_milvus(milvus);
     return status;
 }
@@ -239,8 +282,10 @@ static vrec_status ready(vrec_error *err)
 const vr_backend vr_milvus_backend = { .name = "milvus",
                                        .summary = "collections on a Milvus server, local or distributed",
                                        .options = &vr_milvus_options,
+                                       .can = VREC_CAN_BUILD | VREC_CAN_ATTACH | VREC_CAN_CHANGE,
                                        .ready = ready,
                                        .from_embeddings = from_embeddings,
                                        .from_index_file = from_index_file,
                                        .attach = attach,
+                                       .list = list,
                                        .drop = drop };

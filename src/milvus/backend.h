@@ -2,7 +2,7 @@
 #ifndef VR_MILVUS_BACKEND_H
 #define VR_MILVUS_BACKEND_H
 
-#include "core/indexer.h"
+#include "core/index.h"
 
 extern const vr_backend vr_milvus_backend;
 

@@ -72,7 +72,7 @@ static vrec_status wait_until_over(wait *w, const vr_rpc *rpc, vrec_error *err)
 /* ---- Create ---- */
 
 static vrec_status create(vr_milvus *milvus, const vr_milvus_plan *plan, const uint8_t *schema, size_t size,
-                          vrec_error *err)
+                          vr_watch *watch, vrec_error *err)
 {
     ProtobufCMessage *reply;
     Vr__CreateRequest request = VR__CREATE_REQUEST__INIT;
@@ -81,13 +81,14 @@ static vrec_status create(vr_milvus *milvus, const vr_milvus_plan *plan, const u
     request.schema.len = size;
     request.shards_num = plan->shards;
     request.consistency_level = LEVEL_BOUNDED;
-    vr_call call = { .rpc = &vr_rpc_create, .timeout_ms = milvus->client.call_ms };
+    vr_call call = vr_client_call_of(&milvus->client, &vr_rpc_create, watch);
     vrec_status status = vr_client_call(&milvus->client, &call, &request.base, &reply, err);
     vr_reply_free(reply);
     return status;
 }
 
-vrec_status vr_milvus_create(vr_milvus *milvus, const vr_milvus_plan *plan, size_t dim, vrec_error *err)
+vrec_status vr_milvus_create(vr_milvus *milvus, const vr_milvus_plan *plan, size_t dim, vr_watch *watch,
+                             vrec_error *err)
 {
     char dim_text[24];
     Vr__Pair pair = VR__PAIR__INIT, *pairs[] = { &pair };
@@ -111,7 +112,7 @@ vrec_status vr_milvus_create(vr_milvus *milvus, const vr_milvus_plan *plan, size
     if (!bytes)
         return vr_fail_memory(err, size, "a schema");
     vr__schema__pack(&schema, bytes);
-    vrec_status status = create(milvus, plan, bytes, size, err);
+    vrec_status status = create(milvus, plan, bytes, size, watch, err);
     vr_free(bytes);
     return status;
 }
@@ -142,7 +143,7 @@ static vrec_status wait_for_flush(vr_milvus *milvus, const Vr__FlushReply *flush
     if (request.n_segment_ids == 0 && request.flush_ts == 0)
         return VREC_OK; /* nothing to wait for */
     wait w = { .milvus = milvus,
-               .watch = { .progress = progress, .what = "flushing", .total = 1 },
+               .watch = { .progress = progress, .what = "flushing", .unit = "steps", .total = 1 },
                .request = &request.base,
                .look = look_at_flush };
     return wait_until_over(&w, &vr_rpc_flush_state, err);
@@ -155,7 +156,7 @@ vrec_status vr_milvus_flush(vr_milvus *milvus, const vrec_progress *progress, vr
     Vr__FlushRequest request = VR__FLUSH_REQUEST__INIT;
     request.n_collection_names = 1;
     request.collection_names = &name;
-    vr_watch watch = { .progress = progress, .what = "flushing", .total = 1 };
+    vr_watch watch = { .progress = progress, .what = "flushing", .unit = "steps", .total = 1 };
     vr_call call = {
         .rpc = &vr_rpc_flush, .timeout_ms = milvus->client.build_ms, .watch = &watch, .reports = true
     };
@@ -204,7 +205,9 @@ static vrec_status create_index(vr_milvus *milvus, const vr_milvus_plan *plan,
     request.field_name = milvus->vector_field;
     request.n_extra_params = PARAMS;
     request.extra_params = params;
-    vr_watch watch = { .progress = progress, .what = "indexing", .total = milvus->base.rows };
+    vr_watch watch = {
+        .progress = progress, .what = "indexing", .unit = "rows", .total = milvus->base.rows
+    };
     vr_call call = {
         .rpc = &vr_rpc_create_index, .timeout_ms = milvus->client.build_ms, .watch = &watch, .reports = true
     };
@@ -222,10 +225,12 @@ vrec_status vr_milvus_make_index(vr_milvus *milvus, const vr_milvus_plan *plan,
     Vr__DescribeIndexRequest request = VR__DESCRIBE_INDEX_REQUEST__INIT;
     request.collection_name = milvus->client.collection;
     request.field_name = milvus->vector_field;
-    wait w = { .milvus = milvus,
-               .watch = { .progress = progress, .what = "indexing", .total = milvus->base.rows },
-               .request = &request.base,
-               .look = look_at_index };
+    wait w = {
+        .milvus = milvus,
+        .watch = { .progress = progress, .what = "indexing", .unit = "rows", .total = milvus->base.rows },
+        .request = &request.base,
+        .look = look_at_index
+    };
     return wait_until_over(&w, &vr_rpc_describe_index, err);
 }
 
@@ -249,10 +254,12 @@ vrec_status vr_milvus_load(vr_milvus *milvus, int32_t replicas, const vrec_progr
     request.replica_number = replicas;
     Vr__LoadStateRequest state = VR__LOAD_STATE_REQUEST__INIT;
     state.collection_name = milvus->client.collection;
-    wait w = { .milvus = milvus,
-               .watch = { .progress = progress, .what = "loading", .total = LOADED_PERCENT },
-               .request = &state.base,
-               .look = look_at_load };
+    wait w = {
+        .milvus = milvus,
+        .watch = { .progress = progress, .what = "loading", .unit = "percent", .total = LOADED_PERCENT },
+        .request = &state.base,
+        .look = look_at_load
+    };
     vr_call call = {
         .rpc = &vr_rpc_load, .timeout_ms = milvus->client.build_ms, .watch = &w.watch, .reports = true
     };

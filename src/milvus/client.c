@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,8 @@ enum {
 const vr_rpc vr_rpc_connect = { "Connect", true, false, NULL, &vr__connect_reply__descriptor };
 const vr_rpc vr_rpc_version = { "GetVersion", true, false, NULL, &vr__version_reply__descriptor };
 const vr_rpc vr_rpc_describe = { "DescribeCollection", true, false, NULL, &vr__describe_reply__descriptor };
+const vr_rpc vr_rpc_partitions = { "ShowPartitions", true, false, NULL, &vr__names_reply__descriptor };
+const vr_rpc vr_rpc_collections = { "ShowCollections", true, false, NULL, &vr__names_reply__descriptor };
 const vr_rpc vr_rpc_create = { "CreateCollection", false, true, NULL, &vr__status__descriptor };
 const vr_rpc vr_rpc_drop = { "DropCollection", true, true, NULL, &vr__status__descriptor };
 const vr_rpc vr_rpc_upsert = { "Upsert", true, false, NULL, &vr__mutation_reply__descriptor };
@@ -92,12 +95,12 @@ void vr_client_use(vr_client *client, const char *collection)
     snprintf(client->collection, sizeof client->collection, "%s", collection);
     char database[VR_REASON] = "";
     if (colon)
-        snprintf(database, sizeof database, " (database \"%.60s\")", colon + 2);
+        vr_text_print(database, sizeof database, " (database \"%.60s\")", colon + 2);
     if (*collection)
-        snprintf(client->where, sizeof client->where, "\"%.100s\"%s at %.100s", client->collection,
-                 database, client->target.shown);
+        vr_text_print(client->where, sizeof client->where, "\"%.100s\"%s at %.100s", client->collection,
+                      database, client->target.shown);
     else
-        snprintf(client->where, sizeof client->where, "the server at %.100s", client->target.shown);
+        vr_text_print(client->where, sizeof client->where, "the server at %.100s", client->target.shown);
 }
 
 /* ---- Stopping and waiting ---- */
@@ -111,11 +114,16 @@ static bool must_stop(void *context)
     int64_t now = vr_now_ms();
     if (call->reports && now - call->looked_at >= LOOK_MS) {
         call->looked_at = now;
-        if (vr_report(watch->progress, watch->what, atomic_load(&watch->done), watch->total, NULL) !=
-            VREC_OK)
+        if (vr_report(watch->progress, watch->what, watch->unit, atomic_load(&watch->done), watch->total,
+                      NULL) != VREC_OK)
             atomic_store(&watch->stopped, true);
     }
     return atomic_load(&watch->stopped);
+}
+
+vr_watch vr_watch_of(const vrec_progress *progress)
+{
+    return (vr_watch){ .progress = progress, .what = "asking the server", .unit = "steps" };
 }
 
 void vr_watch_enter(vr_watch *watch, size_t worker)
@@ -138,6 +146,8 @@ void vr_watch_leave(vr_watch *watch, size_t worker)
 
 static vrec_status fail_stopped(const vr_call *call, vrec_error *err)
 {
+    if (call->watch->total == 0)
+        return vr_fail(err, VREC_CANCELLED, "milvus: %s: stopped by the caller", call->watch->what);
     return vr_fail(err, VREC_CANCELLED, "milvus: %s: stopped by the caller after %llu of %llu",
                    call->watch->what, (unsigned long long)atomic_load(&call->watch->done),
                    (unsigned long long)call->watch->total);
@@ -295,6 +305,8 @@ static verdict attempt(vr_client *client, vr_call *call, vr_exchange *exchange, 
     vr_channel_call(channel, exchange);
     give_channel(client, channel, exchange->fate == VR_FATE_REPLIED);
     verdict result = judge(call, exchange, reply);
+    vr_target_hide(&client->target, exchange->reason);
+    vr_target_hide(&client->target, call->said.reason);
     vr_free(exchange->reply);
     exchange->reply = NULL;
     return result;
@@ -304,6 +316,11 @@ static verdict attempt(vr_client *client, vr_call *call, vr_exchange *exchange, 
 static int64_t with_jitter(int64_t pause)
 {
     return pause + (int64_t)(vr_random_u64() % (uint64_t)(pause / 2 + 1));
+}
+
+vr_call vr_client_call_of(const vr_client *client, const vr_rpc *rpc, vr_watch *watch)
+{
+    return (vr_call){ .rpc = rpc, .timeout_ms = client->call_ms, .watch = watch, .reports = true };
 }
 
 vrec_status vr_client_send(vr_client *client, vr_call *call, const vr_frame *request,
@@ -317,7 +334,7 @@ vrec_status vr_client_send(vr_client *client, vr_call *call, const vr_frame *req
     *reply = NULL;
     for (bool troubled = false;;) {
         now = vr_now_ms();
-        exchange.timeout_ms = deadline - now;
+        exchange.timeout_ms = deadline > now ? deadline - now : 1; /* a wait may have taken longer */
         exchange.connect_ms =
             client->connect_ms < exchange.timeout_ms ? client->connect_ms : exchange.timeout_ms;
         verdict result = attempt(client, call, &exchange, reply);

@@ -3,7 +3,7 @@
 #ifndef VR_MILVUS_CLIENT_H
 #define VR_MILVUS_CLIENT_H
 
-#include "core/indexer.h"
+#include "core/index.h"
 #include "milvus/reply.h"
 #include "milvus/transport.h"
 
@@ -31,12 +31,15 @@ void vr_client_use(vr_client *client, const char *collection);
 /* What a long call looks at while it waits: the caller's wish to stop, and the others' failure. */
 typedef struct vr_watch {
     const vrec_progress *progress; /* told from one thread only; NULL on the others */
-    const char *what;
+    const char *what, *unit;
     _Atomic uint64_t done;
     uint64_t total;
     atomic_bool stopped;   /* ends every call that looks here */
     atomic_size_t helpers; /* threads at work besides the one that reports */
 } vr_watch;
+
+/* For calls that ask a server this and that, and don't take long. */
+vr_watch vr_watch_of(const vrec_progress *progress);
 
 /* Around the work of one of several threads. The one that reports, worker 0, doesn't leave before the
  * others: as long as they work, somebody must hear the caller say stop. */
@@ -52,10 +55,10 @@ typedef struct vr_rpc {
     const ProtobufCMessageDescriptor *reply;
 } vr_rpc;
 
-extern const vr_rpc vr_rpc_connect, vr_rpc_version, vr_rpc_describe, vr_rpc_create, vr_rpc_drop,
-    vr_rpc_insert, vr_rpc_upsert, vr_rpc_delete, vr_rpc_count, vr_rpc_flush, vr_rpc_flush_state,
-    vr_rpc_create_index, vr_rpc_describe_index, vr_rpc_load, vr_rpc_load_state, vr_rpc_load_progress,
-    vr_rpc_search;
+extern const vr_rpc vr_rpc_connect, vr_rpc_version, vr_rpc_describe, vr_rpc_partitions, vr_rpc_collections,
+    vr_rpc_create, vr_rpc_drop, vr_rpc_insert, vr_rpc_upsert, vr_rpc_delete, vr_rpc_count, vr_rpc_flush,
+    vr_rpc_flush_state, vr_rpc_create_index, vr_rpc_describe_index, vr_rpc_load, vr_rpc_load_state,
+    vr_rpc_load_progress, vr_rpc_search;
 
 typedef struct vr_call {
     const vr_rpc *rpc;
@@ -69,6 +72,9 @@ typedef struct vr_call {
     vr_reply_status said;
     bool maybe_done; /* it failed, but may have been done */
 } vr_call;
+
+/* One on the thread that reports, with the time of a short one. */
+vr_call vr_client_call_of(const vr_client *client, const vr_rpc *rpc, vr_watch *watch);
 
 /* Sends a frame. *reply is the unpacked message, to free with vr_reply_free(); NULL after a failure. */
 vrec_status vr_client_send(vr_client *client, vr_call *call, const vr_frame *request,

@@ -8,8 +8,12 @@
 
 enum { OLDEST = 0x074200 }; /* 7.66, the first with curl_multi_poll() */
 
+#ifdef __APPLE__
+static const char *const names[] = { "libcurl.4.dylib" };
+#else
 /* The usual one, and the variant that Debian builds on GnuTLS. */
 static const char *const names[] = { "libcurl.so.4", "libcurl-gnutls.so.4" };
+#endif
 
 static const vr_import imports[] = {
     { "curl_global_init", offsetof(vr_curl, global_init) },

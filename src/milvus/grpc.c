@@ -2,6 +2,7 @@
 #include "milvus/grpc.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -16,24 +17,6 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* How many bytes of text, at most room, don't cut a UTF-8 character in two. */
-static size_t whole_characters(const char *text, size_t length, size_t room)
-{
-    if (length <= room)
-        return length;
-    while (room > 0 && ((unsigned char)text[room] & 0xc0) == 0x80)
-        room--;
-    return room;
-}
-
-void vr_one_line(char *out, size_t room, const char *text, size_t length)
-{
-    length = whole_characters(text, length, room - 1);
-    for (size_t i = 0; i < length; i++)
-        out[i] = (unsigned char)text[i] < ' ' || text[i] == 127 ? ' ' : text[i];
-    out[length] = '\0';
-}
-
 /* "%0A" and the like; what is badly encoded stays as it is. */
 static void decode_percent(char *out, size_t room, const char *text, size_t length)
 {
@@ -45,7 +28,7 @@ static void decode_percent(char *out, size_t room, const char *text, size_t leng
         decoded[used++] = low >= 0 ? (char)(uint8_t)(16 * high + low) : text[i];
         i += low >= 0 ? 2 : 0;
     }
-    vr_one_line(out, room, decoded, used);
+    vr_text_fit(out, room, decoded, used);
 }
 
 /* Whether a line is "NAME: VALUE"; if so, where its value is. */

@@ -53,7 +53,4 @@ void vr_grpc_frame(uint8_t head[VR_FRAME_HEAD], size_t length);
 /* The length that a frame's head announces. */
 size_t vr_grpc_length(const uint8_t head[VR_FRAME_HEAD]);
 
-/* Copies text, cut to fit, without control characters: part of a sentence. */
-void vr_one_line(char *out, size_t room, const char *text, size_t length);
-
 #endif

@@ -39,15 +39,19 @@ vrec_status vr_milvus_client_options(const vr_options *given, vr_client *client,
 static vrec_status check_name(size_t option, const char *name, size_t max, vrec_error *err)
 {
     bool good = isalpha((unsigned char)name[0]) || name[0] == '_';
-    for (const char *c = name; *c; c++)
-        good = good && (isalnum((unsigned char)*c) || *c == '_');
-    if (good && strlen(name) <= max)
+    size_t length = 0;
+    while (isalnum((unsigned char)name[length]) || name[length] == '_')
+        length++;
+    if (good && !name[length] && length <= max)
         return VREC_OK;
+    length =
+        name[length] == '=' ? 0 : length + (name[length] != '\0'); /* what follows "=" may be a secret */
     return vr_fail(
         err, VREC_INVALID,
-        "milvus: %s is \"%.60s\"; a name starts with a letter or _, goes on with letters, digits "
+        "milvus: %s is \"%.*s%s\"; a name starts with a letter or _, goes on with letters, digits "
         "and _, and has at most %zu bytes",
-        vr_milvus_options.options[option].key, name, max);
+        vr_milvus_options.options[option].key, (int)vr_min(length, 60), name, name[length] ? "..." : "",
+        max);
 }
 
 vrec_status vr_milvus_collection_option(const vr_options *given, const char **out, vrec_error *err)

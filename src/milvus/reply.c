@@ -2,6 +2,7 @@
 #include "milvus/reply.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "milvus/wire.h"
 
 #include <stdlib.h>
@@ -63,7 +64,7 @@ static const char *take_status(const uint8_t *bytes, size_t length, vr_reply_sta
     out->legacy = status->error_code;
     out->retriable = status->retriable;
     const char *reason = *status->reason ? status->reason : status->detail;
-    vr_one_line(out->reason, sizeof out->reason, reason, strlen(reason));
+    vr_text_fit(out->reason, sizeof out->reason, reason, strlen(reason));
     vr_reply_free(&status->base);
     return NULL;
 }
@@ -191,12 +192,12 @@ vrec_status vr_reply_hits(const Vr__SearchReply *reply, size_t count, size_t lim
     static const char lies[] = "milvus: the reply to a search contradicts itself";
     *out = (vr_hits){ .ids = NULL };
     const Vr__SearchData *data = reply->results;
-    if (!data || (data->n_topks == 0 && data->n_scores == 0))
-        return VREC_OK;
-    if (data->ids && data->ids->which_case == VR__IDS__WHICH_STR_ID)
+    if (data && data->ids && data->ids->which_case == VR__IDS__WHICH_STR_ID)
         return vr_fail(err, VREC_UNSUPPORTED, "milvus: the ids of this collection are texts, not int64");
-    bool has_ids = data->ids && data->ids->which_case == VR__IDS__WHICH_INT_ID;
+    bool has_ids = data && data->ids && data->ids->which_case == VR__IDS__WHICH_INT_ID;
     size_t ids = has_ids ? data->ids->int_id->n_data : 0, sum = 0;
+    if (!data || (data->n_topks == 0 && data->n_scores == 0 && ids == 0))
+        return VREC_OK;
     if (data->n_topks != count)
         return vr_fail(err, VREC_CORRUPT, "%s: %zu counts for %zu queries", lies, data->n_topks, count);
     for (size_t i = 0; i < count; i++) {
@@ -276,9 +277,12 @@ vrec_status vr_reply_schema(const Vr__DescribeReply *reply, const char *collecti
             status = take_key(found, collection, out, err);
         else if (found->data_type == TYPE_FLOAT_VECTOR && named)
             status = take_vector(found, collection, out, err);
-        else if (!found->nullable)
+        else
             out->other_field = found->name;
     }
+    if (reply->schema)
+        out->open_ended = reply->schema->enable_dynamic_field || reply->schema->enable_namespace ||
+                          reply->schema->n_struct_array_fields > 0;
     if (status != VREC_OK)
         return status;
     if (!out->vector_field)

@@ -46,7 +46,8 @@ typedef struct vr_schema {
     const char *id_field, *vector_field;
     size_t dim;
     bool auto_id;
-    const char *other_field; /* one that every row must have besides; NULL if there is none */
+    const char *other_field; /* one that rows may have besides; NULL if there is none */
+    bool open_ended;         /* rows may have fields that no schema names */
 } vr_schema;
 
 /* vector_field: the one that is meant, "" for the only one. */

@@ -135,9 +135,9 @@ static vrec_status copy_vectors(float *to, const vr_insert *insert, vrec_error *
     size_t bad = vr_find_nonfinite(to, values);
     if (bad == values)
         return VREC_OK;
-    return vr_fail(err, VREC_INVALID,
-                   "items: row %zu, column %zu is not a finite float32 (%g); clean or drop the row",
-                   insert->first + bad / dim, bad % dim, (double)to[bad]);
+    return vr_fail_at(err, VREC_INVALID, vr_in_row("items", insert->first + bad / dim),
+                      "items: row %zu, column %zu is not a finite float32 (%g); clean or drop the row",
+                      insert->first + bad / dim, bad % dim, (double)to[bad]);
 }
 
 vrec_status vr_frame_insert(vr_frame *frame, const vr_insert *insert, vrec_error *err)
@@ -229,6 +229,8 @@ vrec_status vr_frame_search(vr_frame *frame, const vr_search *search, vrec_error
     }
     Vr__SearchRequest head = VR__SEARCH_REQUEST__INIT;
     head.collection_name = (char *)(uintptr_t)search->collection;
+    if (search->filter)
+        head.dsl = (char *)(uintptr_t)search->filter;
     head.dsl_type = DSL_EXPRESSION;
     head.n_output_fields = 1;
     head.output_fields = &output;

@@ -42,6 +42,7 @@ typedef struct vr_search {
     size_t limit; /* results per query */
     int32_t consistency;
     uint64_t timestamp; /* what the answer must have seen, in the server's terms */
+    const char *filter; /* who may be found: "id in [1,2]"; NULL: everybody */
 } vr_search;
 
 vrec_status vr_frame_search(vr_frame *frame, const vr_search *search, vrec_error *err);

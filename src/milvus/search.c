@@ -21,8 +21,9 @@ typedef struct search {
     vr_milvus *milvus;
     const vr_query *query;
     size_t portion;
-    size_t limit; /* results to ask for: the excluded ones come on top */
-    char params[VR_OPTION_TEXT_MAX];
+    size_t limit; /* results to ask for: excluded ones that the server isn't told of come on top */
+    vr_milvus_filter filter; /* of all queries */
+    bool alone;              /* each query has a limit and a filter of its own, and a request */
     int32_t consistency;
     uint64_t timestamp;
     vr_watch watch;
@@ -36,6 +37,9 @@ typedef struct portion {
     float *queries;
     uint32_t *rows; /* which query of the caller's each of them is */
     size_t count;
+    size_t limit;
+    vr_milvus_filter own; /* of a query alone */
+    char params[VR_OPTION_TEXT_MAX];
 } portion;
 
 /* Those without NaN and Inf: the server refuses a portion for a single one of them. */
@@ -51,13 +55,18 @@ static void take_queries(const search *s, portion *p, size_t first, size_t count
     }
 }
 
-/* The hits of one query, without those that the caller excluded. */
+/* Whether the server may have found this for a query: it may know nothing of who is excluded. */
+static bool passes(const vr_filter *filter, size_t q, int64_t id)
+{
+    return !vr_filter_excludes(filter, q, id) && vr_filter_lists(filter, q, id);
+}
+
 static void give_hits(const search *s, size_t row, const int64_t *ids, const float *scores, size_t count)
 {
     const vr_query *query = s->query;
     size_t kept = 0;
     for (size_t i = 0; i < count && kept < query->top_k; i++) {
-        if (!isfinite(scores[i]) || vr_filter_excludes(&query->filter, row, ids[i]))
+        if (!isfinite(scores[i]) || !passes(&query->filter, row, ids[i]))
             continue;
         vr_put_result(query, row, kept++, ids[i], scores[i]);
     }
@@ -69,7 +78,7 @@ static vrec_status give_results(const search *s, const portion *p, size_t first,
 {
     vr_hits hits;
     size_t at = 0;
-    vrec_status status = vr_reply_hits(reply, p->count, s->limit, &hits, err);
+    vrec_status status = vr_reply_hits(reply, p->count, p->limit, &hits, err);
     for (size_t i = 0; status == VREC_OK && hits.counts && i < p->count; i++) {
         size_t count = (size_t)hits.counts[i];
         if (count > 0)
@@ -79,34 +88,53 @@ static vrec_status give_results(const search *s, const portion *p, size_t first,
     return status;
 }
 
+/* How many results to ask for, and from among whom. */
+static vrec_status plan_request(const search *s, portion *p, size_t first, vrec_error *err)
+{
+    const vr_filter *filter = &s->query->filter;
+    bool few = s->query->top_k + vr_filter_excluded(filter, first) <= VREC_MAX_TOP_K;
+    vrec_status status = VREC_OK;
+    p->limit = s->limit;
+    if (s->alone && few && !vr_id_lists_are_set(&filter->allowed))
+        p->limit = s->query->top_k + vr_filter_excluded(filter, first);
+    else if (s->alone)
+        status = vr_milvus_filter_of(s->milvus, filter, first, &p->own, err);
+    vr_milvus_search_params(s->query->options, s->milvus->index_type, p->limit, p->params);
+    return status;
+}
+
 static vrec_status search_portion(search *s, portion *p, bool reports, size_t first, size_t count,
                                   vrec_error *err)
 {
     vr_milvus *milvus = s->milvus;
     ProtobufCMessage *reply = NULL;
-    vrec_status status = VREC_OK;
+    vrec_status status = plan_request(s, p, first, err);
     take_queries(s, p, first, count);
+    if (p->own.nobody)
+        p->count = 0;
     vr_search request = { .collection = milvus->client.collection,
                           .id_field = milvus->id_field,
                           .vector_field = milvus->vector_field,
                           .metric = milvus->metric,
-                          .params = s->params,
+                          .params = p->params,
                           .queries = p->queries,
                           .count = p->count,
                           .dim = milvus->base.dim,
-                          .limit = s->limit,
+                          .limit = p->limit,
+                          .filter = s->alone ? p->own.text : s->filter.text,
                           .consistency = s->consistency,
                           .timestamp = s->timestamp };
     vr_call call = {
         .rpc = &vr_rpc_search, .timeout_ms = milvus->client.call_ms, .watch = &s->watch, .reports = reports
     };
-    if (p->count > 0)
+    if (status == VREC_OK && p->count > 0)
         status = vr_frame_search(&p->frame, &request, err);
     if (status == VREC_OK && p->count > 0)
         status = vr_client_send(&milvus->client, &call, &p->frame, &reply, err);
     if (reply)
         status = give_results(s, p, first, (const Vr__SearchReply *)reply, err);
     vr_reply_free(reply);
+    vr_milvus_filter_free(&p->own);
     atomic_fetch_add(&s->watch.done, count);
     return status;
 }
@@ -133,52 +161,72 @@ static vrec_status search_portions(void *context, vr_worker *me, vrec_error *err
 
 /* ---- All of them ---- */
 
-static vrec_status plan_limit(const vr_query *query, size_t *limit, vrec_error *err)
+static vrec_status check_allowance(const vr_query *query, vrec_error *err)
 {
-    const int64_t *offsets = query->filter.exclude_offsets;
-    size_t most = offsets ? 0 : query->filter.exclude_count, at = 0;
-    for (size_t i = 0; offsets && i < query->queries->rows; i++) {
-        size_t count = (size_t)(offsets[i + 1] - offsets[i]);
-        if (count > most) {
-            most = count;
-            at = i;
-        }
-    }
-    *limit = query->top_k + most;
-    if (*limit <= VREC_MAX_TOP_K)
+    if (!query->filter.allow)
         return VREC_OK;
-    return vr_fail(
-        err, VREC_UNSUPPORTED,
-        "milvus: query %zu excludes %zu items; with top_k %zu that is over the %d results that the "
-        "server gives; exclude fewer",
-        at, most, query->top_k, VREC_MAX_TOP_K);
+    return vr_fail_at(
+        err, VREC_UNSUPPORTED, vr_in("allow"),
+        "milvus: can't take a bitmap of rows, because the items of a collection are known by id "
+        "alone; give their ids, as allow_ids");
 }
 
-static size_t plan_portion(const vr_milvus *milvus, const vr_query *query, size_t limit)
+/* Who is told of whom may be found, and how: reading a filter takes the server about as long as two queries
+ * that drop as many results, so it pays from two queries on that share it. One that has it for itself drops
+ * them, unless they are more than the server gives. */
+static vrec_status plan_filter(search *s, vrec_error *err)
 {
+    const vr_query *query = s->query;
+    const vr_filter *filter = &query->filter;
+    size_t queries = query->queries->rows, most = 0;
+    bool allows = vr_id_lists_are_set(&filter->allowed);
+    bool one = !filter->exclude_offsets && !filter->allowed.offsets; /* list, for all queries */
+    for (size_t i = 0; i < queries; i++)
+        most = vr_max(most, vr_filter_excluded(filter, i));
+    bool many = query->top_k + most > VREC_MAX_TOP_K;
+    s->limit = query->top_k;
+    s->alone = !one && (allows || many);
+    if (one && (allows || many || (most > 0 && queries > 1)))
+        return vr_milvus_filter_of(s->milvus, filter, 0, &s->filter, err);
+    if (!s->alone)
+        s->limit += most;
+    return VREC_OK;
+}
+
+static size_t plan_portion(const search *s)
+{
+    const vr_milvus *milvus = s->milvus;
+    const vr_query *query = s->query;
+    if (s->alone)
+        return 1;
     size_t portion = vr_min(PORTION_MAX, REQUEST_BYTES / (milvus->base.dim * sizeof(float) + 8));
-    portion = vr_min(portion, REPLY_BYTES / (limit * HIT_BYTES));
+    portion = vr_min(portion, REPLY_BYTES / (s->limit * HIT_BYTES));
     size_t share = (query->queries->rows + query->threads - 1) / query->threads;
     return vr_max(1, vr_min(portion, share));
 }
 
-vrec_status vr_milvus_query(vrec_indexer *indexer, const vr_query *query, vrec_error *err)
+vrec_status vr_milvus_query(vr_index *indexer, const vr_query *query, vrec_error *err)
 {
     vr_milvus *milvus = (vr_milvus *)indexer;
     search s = { .milvus = milvus,
                  .query = query,
-                 .watch = {
-                     .progress = query->progress, .what = "searching", .total = query->queries->rows } };
-    vrec_status status = plan_limit(query, &s.limit, err);
-    if (status != VREC_OK)
+                 .watch = { .progress = query->progress,
+                            .what = "searching",
+                            .unit = "queries",
+                            .total = query->queries->rows } };
+    vrec_status status = check_allowance(query, err);
+    if (status == VREC_OK)
+        status = plan_filter(&s, err);
+    if (status != VREC_OK || s.filter.nobody)
         return status;
-    s.portion = plan_portion(milvus, query, s.limit);
-    vr_milvus_search_params(query->options, milvus->index_type, s.limit, s.params);
+    s.portion = plan_portion(&s);
     vr_milvus_consistency(query->options, milvus, &s.consistency, &s.timestamp);
     vr_work work = { .threads = vr_min(query->threads, VR_CLIENT_IDLE),
                      .count = query->queries->rows,
                      .portion = s.portion,
                      .run = search_portions,
                      .context = &s };
-    return vr_work_do(&work, err);
+    status = vr_work_do(&work, err);
+    vr_milvus_filter_free(&s.filter);
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "milvus/target.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -20,11 +21,23 @@ static vrec_status check_line(const char *name, const char *text, vrec_error *er
 
 /* ---- Address ---- */
 
+/* An address without what may be a secret in it: who comes before an @, and a path or query. */
+static void mask(const char *uri, char *out, size_t room)
+{
+    const char *scheme = strstr(uri, "://"), *host = scheme ? scheme + 3 : uri, *at = strrchr(host, '@');
+    const char *shown = at ? at + 1 : host;
+    size_t length = strcspn(shown, "/?#");
+    vr_text_print(out, room, "%.*s%s%.*s%s", (int)vr_min((size_t)(host - uri), 20), uri, at ? "***@" : "",
+                  (int)vr_min(length, 100), shown, shown[length] && shown[length + 1] ? "/..." : "");
+}
+
 static vrec_status bad_uri(const char *uri, vrec_error *err)
 {
+    char shown[160];
+    mask(uri, shown, sizeof shown);
     return vr_fail(err, VREC_INVALID,
-                   "milvus: uri is \"%.100s\"; it takes http://HOST:PORT, https://HOST:PORT or unix:PATH",
-                   uri);
+                   "milvus: uri is \"%s\"; it takes http://HOST:PORT, https://HOST:PORT or unix:PATH%s",
+                   shown, strchr(uri, '@') ? "; user and password are options of their own" : "");
 }
 
 /* A host and a port after the scheme, and nothing else: no user, no path. */
@@ -83,11 +96,13 @@ static vrec_status set_host(vr_target *target, const char *host, int port, vrec_
     char uri[VR_OPTION_TEXT_MAX + 32];
     bool bare_v6 = strchr(host, ':') && host[0] != '[';
     snprintf(uri, sizeof uri, "http://%s%s%s:%d", bare_v6 ? "[" : "", host, bare_v6 ? "]" : "", port);
+    char shown[160];
+    mask(host, shown, sizeof shown);
     if (strstr(host, "://") || set_uri(target, uri, NULL) != VREC_OK)
         return vr_fail(err, VREC_INVALID,
-                       "milvus: host is \"%.100s\"; it takes a name or an address (for TLS or a socket, "
+                       "milvus: host is \"%s\"; it takes a name or an address (for TLS or a socket, "
                        "set uri instead)",
-                       host);
+                       shown);
     return VREC_OK;
 }
 
@@ -115,7 +130,7 @@ static void base64(char *out, const char *text)
 static vrec_status set_credentials(vr_target *target, const vr_target_wish *wish, vrec_error *err)
 {
     static const char name[] = "authorization: ";
-    char plain[2 * VR_OPTION_TEXT_MAX] = "";
+    char plain[VR_OPTION_SECRET_MAX + VR_OPTION_TEXT_MAX] = "";
     if (*wish->token && (*wish->user || *wish->password))
         return vr_fail(err, VREC_INVALID,
                        "milvus: token and user or password are given; the server takes one or the other");
@@ -126,15 +141,42 @@ static vrec_status set_credentials(vr_target *target, const vr_target_wish *wish
         snprintf(plain, sizeof plain, "%s:%s", wish->user, wish->password);
     else
         snprintf(plain, sizeof plain, "%s", wish->token);
-    if (strlen(plain) >= VR_OPTION_TEXT_MAX)
-        return vr_fail(err, VREC_INVALID, "milvus: user and password are longer than %d bytes together",
-                       VR_OPTION_TEXT_MAX - 1);
+    if (strlen(plain) >= sizeof target->secret)
+        return vr_fail(err, VREC_INVALID, "milvus: user and password are longer than %zu bytes together",
+                       sizeof target->secret - 1);
+    memcpy(target->secret, plain, strlen(plain) + 1);
     target->authorization[0] = '\0';
     if (*plain) {
         memcpy(target->authorization, name, sizeof name);
         base64(target->authorization + sizeof name - 1, plain);
     }
     return VREC_OK;
+}
+
+_Static_assert(sizeof "authorization: " + (VR_OPTION_SECRET_MAX + 2) / 3 * 4 <=
+                   sizeof(((vr_target *)NULL)->authorization),
+               "there is room for the longest secret in base64");
+
+/* Puts three stars for every occurrence of word. One of a few letters is in many words, and no secret. */
+static void hide_word(char *text, const char *word)
+{
+    enum { LEAST = 4 };
+    size_t length = strlen(word);
+    for (char *at = text; length >= LEAST && (at = strstr(at, word)); at += 3) {
+        memset(at, '*', 3);
+        memmove(at + 3, at + length, strlen(at + length) + 1);
+    }
+}
+
+void vr_target_hide(const vr_target *target, char *text)
+{
+    const char *coded = strchr(target->authorization, ' '), *colon = strchr(target->secret, ':');
+    if (!coded)
+        return;
+    hide_word(text, coded + 1);
+    hide_word(text, target->secret);
+    if (colon)
+        hide_word(text, colon + 1);
 }
 
 vrec_status vr_target_set(vr_target *target, const vr_target_wish *wish, vrec_error *err)

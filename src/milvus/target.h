@@ -17,11 +17,15 @@ typedef struct vr_target {
     char shown[VR_OPTION_TEXT_MAX];    /* as errors name it: "127.0.0.1:19530" */
     bool is_socket;                    /* shown is the path of one */
     bool is_tls;
-    char authorization[2 * VR_OPTION_TEXT_MAX + 32]; /* the whole header line, a secret; "" for none */
-    char database[VR_OPTION_TEXT_MAX + 16];          /* the whole header line; "" for the default one */
+    char authorization[2 * VR_OPTION_SECRET_MAX]; /* the whole header line, a secret; "" for none */
+    char secret[VR_OPTION_SECRET_MAX];            /* what it says: token, or user:password */
+    char database[VR_OPTION_TEXT_MAX + 16];       /* the whole header line; "" for the default one */
     char ca_file[VR_OPTION_TEXT_MAX], cert_file[VR_OPTION_TEXT_MAX], key_file[VR_OPTION_TEXT_MAX];
 } vr_target;
 
 vrec_status vr_target_set(vr_target *target, const vr_target_wish *wish, vrec_error *err);
+
+/* Takes the secrets out of what the server has said, which may repeat what it was sent. */
+void vr_target_hide(const vr_target *target, char *text);
 
 #endif

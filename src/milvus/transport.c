@@ -1,4 +1,4 @@
-/* Works around three faults of libcurl 7.88, which Debian 12 ships.
+/* Works around three faults of libcurl 7.88, which Debian 12 ships:
  *
  * It can't use an unencrypted HTTP/2 connection a second time: told again that the server speaks HTTP/2
  * (prior knowledge), it switches the protocol once more and fails. Told to negotiate instead (2TLS), it
@@ -10,16 +10,27 @@
  *
  * The end of a large reply can lie in its own buffers while it waits for the socket, up to a second.
  *
+ * And around one that no version is safe from: it reads for as long as the peer sends, if that is frames
+ * that mean nothing, and asks nobody meanwhile. So a call runs on a thread of its own, and the thread that
+ * wants the answer looks at the time and at what its caller wishes, and cuts the connection.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "milvus/transport.h"
 
 #include "base/memory.h"
+#include "base/socket.h"
 #include "base/system.h"
+#include "base/text.h"
+#include "base/threads.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { SERVICE_ROOM = 96, GRACE_MS = 500 };
+enum {
+    SERVICE_ROOM = 96,
+    LOOK_MS = 25, /* how often the caller's wishes are asked for */
+    GRACE_MS = 50 /* for the server to be the first to say that it's late: then the connection stays */
+};
 
 static const char service[] = "/milvus.proto.milvus.MilvusService/";
 
@@ -28,6 +39,7 @@ struct vr_channel {
     CURL *easy;
     CURLM *multi;         /* holds the connection */
     curl_socket_t socket; /* of the last call */
+    vr_sockets sockets;
     const vr_target *target;
     bool reuse_fails; /* see above */
     bool connected;   /* a call has gone through */
@@ -35,12 +47,17 @@ struct vr_channel {
 
     /* Of the call under way. */
     vr_exchange *exchange;
+    struct curl_slist *lines;
+    CURLcode code;
+    int64_t deadline;
     vr_grpc_head head;
     uint8_t *body;
     size_t received, room;
     curl_off_t uploaded;
     size_t rest_us;
-    bool too_big, no_memory, stopped;
+    bool too_big, no_memory;
+    bool unwatched;     /* nobody looks while it runs */
+    bool stopped, late; /* set by who looks */
 };
 
 /* ---- What libcurl calls ---- */
@@ -92,6 +109,17 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *context)
     return length;
 }
 
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)purpose;
+    return vr_sockets_open(context, address->family, address->socktype, address->protocol);
+}
+
+static int on_close(void *context, curl_socket_t fd)
+{
+    return vr_sockets_close(context, (int)fd);
+}
+
 /* ---- A connection ---- */
 
 static void set_up(vr_channel *channel)
@@ -108,6 +136,10 @@ static void set_up(vr_channel *channel)
     curl->easy_setopt(easy, CURLOPT_HEADERDATA, channel);
     curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl->easy_setopt(easy, CURLOPT_WRITEDATA, channel);
+    curl->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl->easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &channel->sockets);
+    curl->easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    curl->easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &channel->sockets);
     curl->easy_setopt(
         easy, CURLOPT_HTTP_VERSION,
         (long)(target->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
@@ -129,6 +161,7 @@ vr_channel *vr_channel_open(const vr_curl *curl, const vr_target *target)
     channel->curl = curl;
     channel->target = target;
     channel->socket = CURL_SOCKET_BAD;
+    vr_sockets_init(&channel->sockets);
     channel->easy = curl->easy_init();
     channel->multi = curl->multi_init();
     if (!channel->easy || !channel->multi) {
@@ -148,6 +181,7 @@ void vr_channel_close(vr_channel *channel)
         return;
     channel->curl->easy_cleanup(channel->easy);
     channel->curl->multi_cleanup(channel->multi);
+    vr_sockets_destroy(&channel->sockets);
     vr_free(channel);
 }
 
@@ -193,7 +227,7 @@ static void start_over(vr_channel *channel)
     channel->received = 0;
     channel->uploaded = 0;
     channel->error[0] = '\0';
-    channel->too_big = channel->no_memory = channel->stopped = false;
+    channel->too_big = channel->no_memory = false;
 }
 
 static bool is_connected(const vr_channel *channel)
@@ -227,16 +261,29 @@ static CURLcode result_of(const vr_channel *channel)
     return CURLE_ABORTED_BY_CALLBACK;
 }
 
+/* Cuts the connection if the deadline has passed, or the caller wishes the call to end. */
+static void look(void *context)
+{
+    vr_channel *channel = context;
+    const vr_exchange *exchange = channel->exchange;
+    if (channel->stopped || channel->late)
+        return;
+    channel->late = vr_now_ms() >= channel->deadline;
+    channel->stopped = !channel->late && exchange->stop && exchange->stop(exchange->context);
+    if (channel->late || channel->stopped)
+        vr_sockets_cut(&channel->sockets);
+}
+
 static CURLcode transfer(vr_channel *channel)
 {
     int running = 1;
-    const vr_exchange *exchange = channel->exchange;
     if (channel->curl->multi_add_handle(channel->multi, channel->easy) != CURLM_OK)
         return CURLE_OUT_OF_MEMORY;
     while (channel->curl->multi_perform(channel->multi, &running) == CURLM_OK && running &&
-           !channel->stopped) {
+           !vr_sockets_are_cut(&channel->sockets)) {
         wait_for_socket(channel);
-        channel->stopped = exchange->stop && exchange->stop(exchange->context);
+        if (channel->unwatched)
+            look(channel);
     }
     CURLcode code = result_of(channel);
     channel->curl->easy_getinfo(channel->easy, CURLINFO_ACTIVESOCKET, &channel->socket);
@@ -264,7 +311,8 @@ static CURLcode perform(vr_channel *channel)
     bool reuse = channel->connected && is_connected(channel);
     CURLcode code = perform_with(channel, reuse);
     channel->curl->easy_getinfo(channel->easy, CURLINFO_NUM_CONNECTS, &dialled);
-    return reuse && dialled > 0 && !channel->stopped ? perform_with(channel, false) : code;
+    return reuse && dialled > 0 && !vr_sockets_are_cut(&channel->sockets) ? perform_with(channel, false)
+                                                                          : code;
 }
 
 /* Whether the request can have left: a connection stood. */
@@ -279,6 +327,8 @@ static vr_fate fate_of(const vr_channel *channel, CURLcode code)
 {
     if (channel->stopped)
         return VR_FATE_STOPPED;
+    if (channel->late)
+        return was_sent(channel) ? VR_FATE_LATE : VR_FATE_UNSENT;
     if (channel->too_big)
         return VR_FATE_REFUSED;
     if (channel->no_memory || code == CURLE_OUT_OF_MEMORY)
@@ -306,6 +356,13 @@ static void explain(const vr_channel *channel, vr_exchange *exchange, CURLcode c
 {
     enum { SUSPICIOUS = 60 << 20 };
     const char *text = channel->error[0] ? channel->error : channel->curl->easy_strerror(code);
+    char refused[128] = "";
+    long errnum = 0;
+    channel->curl->easy_getinfo(channel->easy, CURLINFO_OS_ERRNO, &errnum);
+    /* The system's words: libcurl's own repeat where that was, and what the rest of the message says. */
+    if (code == CURLE_COULDNT_CONNECT && errnum != 0 &&
+        strerror_r((int)errnum, refused, sizeof refused) == 0)
+        text = refused;
     if (exchange->fate == VR_FATE_REFUSED)
         snprintf(exchange->reason, sizeof exchange->reason,
                  "the reply is larger than the %zu bytes allowed", exchange->reply_max);
@@ -315,7 +372,7 @@ static void explain(const vr_channel *channel, vr_exchange *exchange, CURLcode c
                  "(64 MiB by default); set a smaller batch_bytes",
                  exchange->request->size);
     else
-        vr_one_line(exchange->reason, sizeof exchange->reason, text, strlen(text));
+        vr_text_fit(exchange->reason, sizeof exchange->reason, text, strlen(text));
 }
 
 static void take_reply(vr_channel *channel, vr_exchange *exchange)
@@ -334,26 +391,34 @@ static void take_reply(vr_channel *channel, vr_exchange *exchange)
     channel->body = NULL;
 }
 
-static void run(vr_channel *channel, vr_exchange *exchange, struct curl_slist *lines)
+static void run(void *context)
 {
+    vr_channel *channel = context;
+    vr_exchange *exchange = channel->exchange;
     char url[sizeof channel->target->url + SERVICE_ROOM];
     const vr_curl *curl = channel->curl;
     CURL *easy = channel->easy;
     snprintf(url, sizeof url, "%s%s%s", channel->target->url, service, exchange->rpc);
     curl->easy_setopt(easy, CURLOPT_URL, url);
-    curl->easy_setopt(easy, CURLOPT_HTTPHEADER, lines);
+    curl->easy_setopt(easy, CURLOPT_HTTPHEADER, channel->lines);
     curl->easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)exchange->request->data);
     curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->request->size);
     curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)exchange->connect_ms);
     curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(exchange->timeout_ms + GRACE_MS));
-    CURLcode code = perform(channel);
-    channel->connected = code == CURLE_OK;
-    if (code == CURLE_OK) {
+    channel->code = perform(channel);
+}
+
+/* What a call that has ended means. */
+static void conclude(vr_channel *channel, vr_exchange *exchange)
+{
+    bool whole = channel->code == CURLE_OK && !vr_sockets_are_cut(&channel->sockets);
+    channel->connected = whole;
+    if (whole) {
         take_reply(channel, exchange);
         return;
     }
-    exchange->fate = fate_of(channel, code);
-    explain(channel, exchange, code);
+    exchange->fate = fate_of(channel, channel->code);
+    explain(channel, exchange, channel->code);
 }
 
 void vr_channel_call(vr_channel *channel, vr_exchange *exchange)
@@ -364,11 +429,18 @@ void vr_channel_call(vr_channel *channel, vr_exchange *exchange)
     exchange->reason[0] = '\0';
     exchange->reply = NULL;
     exchange->reply_size = 0;
-    struct curl_slist *lines = header_lines(channel->curl, channel->target, exchange->timeout_ms);
-    if (lines)
-        run(channel, exchange, lines);
+    channel->deadline = vr_now_ms() + exchange->timeout_ms + GRACE_MS;
+    channel->stopped = channel->late = channel->unwatched = false;
+    vr_sockets_mend(&channel->sockets);
+    channel->lines = header_lines(channel->curl, channel->target, exchange->timeout_ms);
+    if (channel->lines) {
+        channel->unwatched = !vr_run_watched(run, look, channel, LOOK_MS);
+        if (channel->unwatched)
+            run(channel);
+        conclude(channel, exchange);
+    }
     channel->curl->easy_setopt(channel->easy, CURLOPT_HTTPHEADER, NULL);
-    channel->curl->slist_free_all(lines);
+    channel->curl->slist_free_all(channel->lines);
     vr_free(channel->body);
     channel->body = NULL;
     channel->received = channel->room = 0;

@@ -102,9 +102,12 @@ static vrec_status explain_failure(const write *w, vrec_status status, const vre
         return status;
     if (after > 0)
         snprintf(more, sizeof more, " and %zu later ones", after);
-    return vr_fail(err, status, "%.300s; the first %zu of %zu rows%s are in%s", cause->message, leading,
-                   rows, more,
-                   atomic_load(&w->maybe_written) ? ", and perhaps some of those that were under way" : "");
+    vr_fail_from(err, cause, "%.280s; the first %zu of %zu rows%s are in%s", cause->message, leading, rows,
+                 more,
+                 atomic_load(&w->maybe_written) ? ", and perhaps some of those that were under way" : "");
+    if (err)
+        err->done = (int64_t)leading;
+    return status;
 }
 
 vrec_status vr_milvus_write(vr_milvus *milvus, const vr_rpc *rpc, const vr_milvus_rows *rows,
@@ -116,7 +119,8 @@ vrec_status vr_milvus_write(vr_milvus *milvus, const vr_rpc *rpc, const vr_milvu
                 .rpc = rpc,
                 .rows = rows,
                 .batch = vr_min(vr_insert_rows(rows->batch_bytes, rows->items->dim), vr_max(share, 1)),
-                .watch = { .progress = rows->progress, .what = "inserting", .total = count } };
+                .watch = {
+                    .progress = rows->progress, .what = "inserting", .unit = "rows", .total = count } };
     w.batches = (count + w.batch - 1) / w.batch;
     w.written = vr_alloc_zero(vr_max(w.batches, 1), 1);
     if (!w.written)
@@ -134,26 +138,15 @@ vrec_status vr_milvus_write(vr_milvus *milvus, const vr_rpc *rpc, const vr_milvu
 
 /* ---- Delete ---- */
 
-/* "id in [1,2,3]" of as many ids as fit; returns how many. */
-static size_t write_filter(char *out, size_t room, const char *field, const int64_t *ids, size_t count)
-{
-    enum { NUMBER = 24 };
-    size_t taken = 0;
-    int length = snprintf(out, room, "%s in [", field);
-    for (; taken < count && (size_t)length + NUMBER < room; taken++)
-        length +=
-            snprintf(out + length, room - (size_t)length, "%s%" PRId64, taken > 0 ? "," : "", ids[taken]);
-    snprintf(out + length, room - (size_t)length, "]");
-    return taken;
-}
-
-static vrec_status delete_some(vr_milvus *milvus, char *filter, vrec_error *err)
+static vrec_status delete_some(vr_milvus *milvus, char *filter, vr_watch *watch, vrec_error *err)
 {
     ProtobufCMessage *reply;
     Vr__DeleteRequest request = VR__DELETE_REQUEST__INIT;
     request.collection_name = milvus->client.collection;
     request.expr = filter;
-    vr_call call = { .rpc = &vr_rpc_delete, .timeout_ms = milvus->client.insert_ms };
+    vr_call call = {
+        .rpc = &vr_rpc_delete, .timeout_ms = milvus->client.insert_ms, .watch = watch, .reports = true
+    };
     vrec_status status = vr_client_call(&milvus->client, &call, &request.base, &reply, err);
     if (reply)
         remember_write(milvus, ((const Vr__MutationReply *)reply)->timestamp);
@@ -161,21 +154,27 @@ static vrec_status delete_some(vr_milvus *milvus, char *filter, vrec_error *err)
     return status;
 }
 
-vrec_status vr_milvus_delete(vr_milvus *milvus, const int64_t *ids, size_t count, vrec_error *err)
+vrec_status vr_milvus_delete(vr_milvus *milvus, const int64_t *ids, size_t count,
+                             const vrec_progress *progress, vrec_error *err)
 {
     enum { FILTER = 256 << 10 };
+    vr_watch watch = { .progress = progress, .what = "deleting", .unit = "ids", .total = count };
     vrec_error cause;
     vrec_status status = VREC_OK;
     char *filter = vr_alloc(FILTER, 1);
     if (!filter)
         return vr_fail_memory(err, FILTER, "a filter");
     for (size_t done = 0; done < count && status == VREC_OK;) {
-        size_t taken = write_filter(filter, FILTER, milvus->id_field, ids + done, count - done);
-        status = delete_some(milvus, filter, &cause);
+        size_t taken =
+            vr_milvus_write_filter(filter, FILTER, milvus->id_field, "in", ids + done, count - done);
+        status = delete_some(milvus, filter, &watch, &cause);
         if (status != VREC_OK)
-            vr_fail(err, status, "%.400s; the first %zu of %zu ids are deleted", cause.message, done,
-                    count);
+            vr_fail_from(err, &cause, "%.360s; the first %zu of %zu ids are deleted", cause.message, done,
+                         count);
+        if (status != VREC_OK && err)
+            err->done = (int64_t)done;
         done += taken;
+        atomic_store(&watch.done, done);
     }
     vr_free(filter);
     return status;
