@@ -64,6 +64,14 @@ const vr_backend *vr_backend_find(const char *name, vrec_error *err)
     return NULL;
 }
 
+const char *vrec_nearest_word(const char *word, const char *const *words)
+{
+    vr_guess guess = vr_guess_start(word ? word : "");
+    for (; words && *words; words++)
+        vr_guess_try(&guess, *words, *words);
+    return guess.word;
+}
+
 const char *vrec_backend_name(size_t i)
 {
     return i < COUNT ? backends[i]->name : NULL;
@@ -72,6 +80,15 @@ const char *vrec_backend_name(size_t i)
 const char *vrec_backend_summary(size_t i)
 {
     return i < COUNT ? backends[i]->summary : NULL;
+}
+
+uint32_t vrec_backend_can(const char *backend)
+{
+    const vr_backend *found = backend ? vr_backend_find(backend, NULL) : NULL;
+    if (!found)
+        return 0;
+    bool available = !found->ready || found->ready(NULL) == VREC_OK;
+    return found->can | (available ? VREC_CAN_AVAILABLE : 0);
 }
 
 const vrec_option *vrec_backend_option(const char *backend, size_t i)

@@ -2,7 +2,7 @@
 #ifndef VR_API_BACKENDS_H
 #define VR_API_BACKENDS_H
 
-#include "core/indexer.h"
+#include "core/index.h"
 
 /* Backend number i; NULL past the last. */
 const vr_backend *vr_backend_at(size_t i);

@@ -1,20 +1,14 @@
-/* Matrices, and the files that hold them. SPDX-License-Identifier: Apache-2.0 */
+/* The files that hold matrices. SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/format.h"
 #include "data/view.h"
 #include "data/write.h"
 
-vrec_matrix vrec_matrix_f32(const float *data, size_t rows, size_t dim)
-{
-    return (vrec_matrix){ .struct_size = sizeof(vrec_matrix), .data = data, .rows = rows, .dim = dim };
-}
-
-/* ---- Files ---- */
-
 struct vrec_data {
     vr_map map;
     vrec_matrix matrix; /* a view of map */
+    bool list;          /* of one dimension */
 };
 
 vrec_status vrec_data_open(const char *path, vrec_data **out, vrec_error *err)
@@ -32,7 +26,7 @@ vrec_status vrec_data_open(const char *path, vrec_data **out, vrec_error *err)
         return vr_fail_memory(err, sizeof *data, "a data file");
     vrec_status status = vr_map_open(path, &data->map, err);
     if (status == VREC_OK)
-        status = vr_format_view(format, &data->map, path, &data->matrix, err);
+        status = vr_format_view(format, &data->map, path, &data->matrix, &data->list, err);
     if (status == VREC_OK)
         *out = data;
     else
@@ -43,6 +37,11 @@ vrec_status vrec_data_open(const char *path, vrec_data **out, vrec_error *err)
 const vrec_matrix *vrec_data_matrix(const vrec_data *data)
 {
     return data ? &data->matrix : NULL;
+}
+
+int vrec_data_is_list(const vrec_data *data)
+{
+    return data && data->list;
 }
 
 void vrec_data_close(vrec_data *data)

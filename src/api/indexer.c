@@ -1,197 +1,260 @@
-/* The verbs of an indexer: what every backend would have to check is checked here.
+/* What an indexer is, and what can be asked of it, but for queries (query.c).
  * SPDX-License-Identifier: Apache-2.0 */
+#include "api/indexer.h"
+
+#include "api/ids_file.h"
+#include "api/tuned.h"
 #include "base/memory.h"
-#include "base/threads.h"
-#include "core/indexer.h"
-#include "core/matrix.h"
+#include "core/structs.h"
 
-#include <math.h>
+/* ---- The index in it ---- */
 
-size_t vrec_rows(const vrec_indexer *indexer)
+/* A pointer for what is atomic in an indexer, and may change in one that is const to its caller. */
+static vrec_indexer *changeable(const vrec_indexer *indexer)
 {
-    return indexer ? indexer->rows : 0;
+    return (vrec_indexer *)(uintptr_t)indexer;
 }
 
-size_t vrec_dim(const vrec_indexer *indexer)
+static void free_facts(vr_state *state)
 {
-    return indexer ? indexer->dim : 0;
+    vr_free(atomic_load(&state->looked_up));
+    vr_free(state);
 }
 
-int vrec_larger_is_nearer(const vrec_indexer *indexer)
+/* Nobody reads the index any more. Somebody may still look at its facts. */
+static void end_state(void *context, void *thing)
 {
-    return indexer && indexer->larger_is_nearer;
+    vrec_indexer *indexer = context;
+    vr_state *state = thing;
+    if (state->replaced)
+        vr_names_free_table(state->index->names);
+    else
+        vr_names_free(state->index->names);
+    state->index->verbs->free(state->index);
+    if (!atomic_load(&state->told)) {
+        free_facts(state);
+        return;
+    }
+    state->next = atomic_load(&indexer->kept);
+    while (!atomic_compare_exchange_weak(&indexer->kept, &state->next, state))
+        continue;
 }
 
-int vrec_info(const vrec_indexer *indexer, size_t i, const char **key, const char **value)
+void vr_indexer_discard(vr_index *index)
 {
-    if (!indexer || !key || !value || i >= indexer->fact_count)
-        return 0;
-    *key = indexer->facts[i].key;
-    *value = indexer->facts[i].value;
-    return 1;
+    if (!index)
+        return;
+    vr_names_free(index->names);
+    index->verbs->free(index);
+}
+
+static vrec_status make_state(vr_index *index, vr_state **out, vrec_error *err)
+{
+    *out = vr_alloc_zero(1, sizeof **out);
+    if (!*out)
+        return vr_fail_memory(err, sizeof **out, "an indexer");
+    (*out)->index = index;
+    vr_facts_copy(&index->facts, &(*out)->facts);
+    return VREC_OK;
+}
+
+vrec_status vr_indexer_make(vr_index *index, const vr_options *options, vrec_indexer **out, vrec_error *err)
+{
+    vr_state *state;
+    *out = NULL;
+    vrec_status status = make_state(index, &state, err);
+    vrec_indexer *indexer = vr_alloc_zero(1, sizeof *indexer);
+    if (status == VREC_OK)
+        status = indexer ? vr_options_keep(&indexer->options, options, err)
+                         : vr_fail_memory(err, sizeof *indexer, "an indexer");
+    if (status != VREC_OK) {
+        vr_indexer_discard(index);
+        vr_free(state);
+        vr_free(indexer);
+        return status;
+    }
+    vr_mutex_init(&indexer->changing);
+    vr_current_init(&indexer->current, state, end_state, indexer);
+    *out = indexer;
+    return VREC_OK;
 }
 
 void vrec_indexer_free(vrec_indexer *indexer)
 {
     if (!indexer)
         return;
+    vr_current_clear(&indexer->current);
+    for (vr_state *state = atomic_load(&indexer->kept), *next; state; state = next) {
+        next = state->next;
+        free_facts(state);
+    }
+    vr_tuned_free(indexer);
+    vr_mutex_destroy(&indexer->changing);
     vr_options_free(&indexer->options);
-    indexer->verbs->free(indexer);
+    vr_free(indexer);
+}
+
+static vr_state *enter(const vrec_indexer *indexer, size_t *place)
+{
+    return vr_current_enter(&changeable(indexer)->current, place);
+}
+
+vr_index *vr_indexer_enter(const vrec_indexer *indexer, size_t *place)
+{
+    return enter(indexer, place)->index;
+}
+
+void vr_indexer_leave(const vrec_indexer *indexer, size_t place)
+{
+    vr_current_leave(&changeable(indexer)->current, place);
+}
+
+vrec_status vr_indexer_replace(vrec_indexer *indexer, vr_index *index, vrec_error *err)
+{
+    vr_state *state;
+    size_t place;
+    vr_state *old = enter(indexer, &place);
+    vrec_status status = make_state(index, &state, err);
+    if (status == VREC_OK)
+        old->replaced = true;
+    else
+        vr_names_free_grown(index->names, old->index->names);
+    vr_indexer_leave(indexer, place);
+    if (status != VREC_OK) {
+        index->verbs->free(index);
+        return status;
+    }
+    vr_current_replace(&indexer->current, state);
+    return VREC_OK;
+}
+
+vr_facts *vr_indexer_facts(vrec_indexer *indexer)
+{
+    size_t place;
+    vr_facts *facts = &enter(indexer, &place)->facts;
+    vr_indexer_leave(indexer, place);
+    return facts;
+}
+
+/* ---- What is asked of it ---- */
+
+const char *vr_indexer_backend(const vrec_indexer *indexer)
+{
+    return indexer->options.table->backend;
+}
+
+const char *vr_indexer_kind(const vrec_indexer *indexer)
+{
+    size_t place;
+    const char *kind = vr_indexer_enter(indexer, &place)->kind;
+    vr_indexer_leave(indexer, place);
+    return kind ? kind : "";
+}
+
+const vr_index_verbs *vr_indexer_verbs(const vrec_indexer *indexer)
+{
+    size_t place;
+    const vr_index_verbs *verbs = vr_indexer_enter(indexer, &place)->verbs;
+    vr_indexer_leave(indexer, place);
+    return verbs;
+}
+
+size_t vrec_rows(const vrec_indexer *indexer)
+{
+    size_t place;
+    if (!indexer)
+        return 0;
+    size_t rows = vr_indexer_enter(indexer, &place)->rows;
+    vr_indexer_leave(indexer, place);
+    return rows;
+}
+
+size_t vrec_dim(const vrec_indexer *indexer)
+{
+    size_t place;
+    if (!indexer)
+        return 0;
+    size_t dim = vr_indexer_enter(indexer, &place)->dim;
+    vr_indexer_leave(indexer, place);
+    return dim;
+}
+
+int vrec_larger_is_nearer(const vrec_indexer *indexer)
+{
+    size_t place;
+    if (!indexer)
+        return 0;
+    bool larger = vr_indexer_enter(indexer, &place)->larger_is_nearer;
+    vr_indexer_leave(indexer, place);
+    return larger;
+}
+
+/* The facts that take time, found out when somebody first asks for one; NULL if there are none. Threads
+ * that ask at the same time may all look, and go by whoever is done first. */
+static const vr_facts *look_up(vr_state *state)
+{
+    vr_facts *known = atomic_load(&state->looked_up);
+    if (known || !state->index->verbs->look_up)
+        return known;
+    vr_facts *facts = vr_alloc_zero(1, sizeof *facts);
+    if (facts && state->index->verbs->look_up(state->index, facts) &&
+        atomic_compare_exchange_strong(&state->looked_up, &known, facts))
+        return facts;
+    vr_free(facts);
+    return known;
+}
+
+static const vrec_fact *fact_of(vr_state *state, size_t i)
+{
+    if (i < state->facts.count)
+        return &state->facts.list[i];
+    const vr_facts *more = look_up(state);
+    return more && i - state->facts.count < more->count ? &more->list[i - state->facts.count] : NULL;
+}
+
+const vrec_fact *vrec_info(const vrec_indexer *indexer, size_t i)
+{
+    size_t place;
+    if (!indexer)
+        return NULL;
+    vr_state *state = enter(indexer, &place);
+    const vrec_fact *fact = fact_of(state, i);
+    if (fact)
+        atomic_store(&state->told, true);
+    vr_indexer_leave(indexer, place);
+    return fact;
+}
+
+static vrec_status save(const vr_index *index, const char *path, const vrec_progress *progress,
+                        vrec_error *err)
+{
+    vr_output out;
+    vrec_status status = vr_output_create(path, &out, err);
+    if (status == VREC_OK)
+        status = index->verbs->write(index, &out, progress, err);
+    if (status == VREC_OK)
+        status = vr_ids_file_commit(index, path, &out, progress, err);
+    vr_output_close(&out);
+    return status;
 }
 
 vrec_status vrec_save(const vrec_indexer *indexer, const char *path, const vrec_progress *progress,
                       vrec_error *err)
 {
+    size_t place;
+    vrec_progress room;
     if (!indexer || !path)
-        return vr_fail(err, VREC_INVALID, "saving an index: the %s is NULL", indexer ? "path" : "indexer");
-    return indexer->verbs->save(indexer, path, progress, err);
-}
-
-/* ---- Change ---- */
-
-static vrec_status check_change(const vrec_indexer *indexer, const char *verb, bool supported,
-                                vrec_error *err)
-{
-    const char *backend = indexer ? indexer->options.table->backend : "";
-    if (!indexer)
-        return vr_fail(err, VREC_INVALID, "%s: the indexer is NULL", verb);
-    if (!supported)
+        return vr_fail_at(err, VREC_INVALID, vr_in(indexer ? "path" : "indexer"),
+                          "saving an index: the %s is NULL", indexer ? "path" : "indexer");
+    if (!vr_indexer_verbs(indexer)->write)
         return vr_fail(err, VREC_UNSUPPORTED,
-                       "%s: can't %s items, because an index of %s can't change; build it anew", backend,
-                       verb, backend);
-    return VREC_OK;
-}
-
-vrec_status vrec_upsert(vrec_indexer *indexer, const int64_t *ids, const vrec_matrix *items,
-                        const vrec_progress *progress, vrec_error *err)
-{
-    vrec_matrix checked;
-    vrec_status status = check_change(indexer, "upsert", indexer && indexer->verbs->upsert, err);
-    if (status == VREC_OK)
-        status = vr_matrix_check(items, "items", &checked, err);
-    if (status != VREC_OK || checked.rows == 0)
-        return status;
-    if (!ids)
-        return vr_fail(err, VREC_INVALID, "upsert: ids is NULL");
-    if (checked.dim != indexer->dim)
-        return vr_fail(err, VREC_INVALID, "upsert: the items have %zu values each, the index has %zu",
-                       checked.dim, indexer->dim);
-    return indexer->verbs->upsert(indexer, ids, &checked, progress, err);
-}
-
-vrec_status vrec_delete(vrec_indexer *indexer, const int64_t *ids, size_t count, vrec_error *err)
-{
-    vrec_status status = check_change(indexer, "delete", indexer && indexer->verbs->remove, err);
-    if (status != VREC_OK || count == 0)
-        return status;
-    if (!ids)
-        return vr_fail(err, VREC_INVALID, "delete: ids is NULL");
-    return indexer->verbs->remove(indexer, ids, count, err);
-}
-
-/* ---- Query ---- */
-
-static void fill_padding(const vrec_indexer *indexer, const vr_query *query)
-{
-    float unused = indexer->larger_is_nearer ? -INFINITY : INFINITY;
-    size_t rows = query->queries->rows;
-    for (size_t i = 0; i < rows * query->top_k; i++) {
-        query->ids[i] = -1;
-        query->distances[i] = unused;
-    }
-    for (size_t i = 0; query->counts && i < rows; i++)
-        query->counts[i] = 0;
-}
-
-static vrec_status check_exclusions(const vrec_query_options *options, size_t queries, vrec_error *err)
-{
-    const int64_t *offsets = options->exclude_offsets, *ids = options->exclude_ids;
-    if (!offsets && !ids)
-        return VREC_OK;
-    if (!offsets || (!ids && offsets[queries] > 0))
-        return vr_fail(err, VREC_INVALID, "query: exclude_%s is NULL, but the other is not",
-                       offsets ? "ids" : "offsets");
-    if (offsets[0] != 0)
-        return vr_fail(err, VREC_INVALID, "query: exclude_offsets starts at %lld, not 0",
-                       (long long)offsets[0]);
-    for (size_t i = 0; i < queries; i++) {
-        if (offsets[i + 1] < offsets[i])
-            return vr_fail(err, VREC_INVALID, "query: exclude_offsets descend after query %zu", i);
-        for (int64_t j = offsets[i] + 1; j < offsets[i + 1]; j++)
-            if (ids[j] < ids[j - 1])
-                return vr_fail(err, VREC_INVALID, "query: the exclude_ids of query %zu aren't ascending",
-                               i);
-    }
-    return VREC_OK;
-}
-
-static vrec_status check_options(const vrec_query_options *options, vr_query *query, vrec_error *err)
-{
-    query->threads = vr_thread_count(options ? options->threads : 0);
-    if (!options)
-        return VREC_OK;
-    if (options->struct_size < sizeof *options)
-        return vr_fail(err, VREC_INVALID, "query: struct_size is %zu, not sizeof(vrec_query_options) = %zu",
-                       options->struct_size, sizeof *options);
-    if (options->threads < -1)
-        return vr_fail(err, VREC_INVALID, "query: threads is %d; it takes -1 and up",
-                       (int)options->threads);
-    query->progress = options->progress;
-    query->filter.exclude_offsets = options->exclude_offsets;
-    query->filter.exclude_ids = options->exclude_ids;
-    return check_exclusions(options, query->queries->rows, err);
-}
-
-/* A checked query. What changes in the indexer is atomic: the scratch pool, and what a backend makes on the
- * way. */
-static vrec_status run(const vrec_indexer *indexer, const vr_query *query, vrec_error *err)
-{
-    if (query->queries->rows == 0)
-        return VREC_OK;
-    vrec_status status = indexer->verbs->query((vrec_indexer *)(uintptr_t)indexer, query, err);
-    if (status != VREC_OK)
-        fill_padding(indexer, query);
-    return status;
-}
-
-vrec_status vrec_query(const vrec_indexer *indexer, const vrec_matrix *queries, size_t top_k,
-                       const vrec_query_options *options, int64_t *ids, float *distances, size_t *counts,
-                       vrec_error *err)
-{
-    vrec_matrix checked;
-    vr_options overridden;
-    size_t slots;
-    if (!indexer)
-        return vr_fail(err, VREC_INVALID, "query: the indexer is NULL");
-    vrec_status status = vr_matrix_check(queries, "queries", &checked, err);
+                       "%s: can't save to %s, because the index is on the server and stays there; build it "
+                       "with collection=NAME, and attach to that later",
+                       vr_indexer_backend(indexer), path);
+    vrec_status status = vr_take_progress(progress, &room, &progress, err);
     if (status != VREC_OK)
         return status;
-    if (top_k < 1 || top_k > VREC_MAX_TOP_K)
-        return vr_fail(err, VREC_INVALID, "query: top_k is %zu; it takes 1 to %d", top_k, VREC_MAX_TOP_K);
-    if (!vr_mul(checked.rows, top_k, &slots) || slots > PTRDIFF_MAX / sizeof(int64_t))
-        return vr_fail(err, VREC_INVALID, "query: %zu x %zu results overflow the address space",
-                       checked.rows, top_k);
-    if (checked.rows > 0 && (!ids || !distances))
-        return vr_fail(err, VREC_INVALID, "query: %s is NULL", ids ? "distances" : "ids");
-    vr_query query = { .queries = &checked,
-                       .options = &indexer->options,
-                       .top_k = top_k,
-                       .filter = { .row_ids = indexer->ids },
-                       .ids = ids,
-                       .distances = distances,
-                       .counts = counts };
-    fill_padding(indexer, &query);
-    if (checked.dim != indexer->dim)
-        return vr_fail(err, VREC_INVALID, "query: the queries have %zu values each, the index has %zu",
-                       checked.dim, indexer->dim);
-    status = check_options(options, &query, err);
-    if (status != VREC_OK || !options || !options->overrides)
-        return status == VREC_OK ? run(indexer, &query, err) : status;
-    status = vr_options_query(&overridden, &indexer->options, indexer->kind, options->overrides, err);
-    if (status != VREC_OK)
-        return status;
-    query.options = &overridden;
-    status = run(indexer, &query, err);
-    vr_options_end_query(&overridden, &indexer->options);
+    status = save(vr_indexer_enter(indexer, &place), path, progress, err);
+    vr_indexer_leave(indexer, place);
     return status;
 }

@@ -16,12 +16,26 @@ const char *vrec_cpu(void)
     return vr_simd_get()->name;
 }
 
-vrec_status vrec_set_default_threads(int32_t threads)
+int32_t vrec_abi(void)
 {
-    return vr_set_default_threads(threads) ? VREC_OK : VREC_INVALID;
+    return VREC_ABI;
 }
 
-const char *vrec_status_text(int status)
+vrec_status vrec_set_default_threads(int32_t threads, vrec_error *err)
+{
+    if (vr_set_default_threads(threads))
+        return VREC_OK;
+    return vr_fail_at(err, VREC_INVALID, vr_in("threads"),
+                      "set_default_threads: threads is %d; it takes -1 (all cores), or 1 and up",
+                      (int)threads);
+}
+
+int32_t vrec_default_threads(void)
+{
+    return vr_default_threads();
+}
+
+const char *vrec_status_text(vrec_status status)
 {
     switch (status) {
     case VREC_OK: return "ok";

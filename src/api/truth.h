@@ -1,0 +1,29 @@
+/* What the exact answers to some queries would be, against which an index is measured.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef VR_API_TRUTH_H
+#define VR_API_TRUTH_H
+
+#include "api/indexer.h"
+
+/* Queries, and how far the k-th nearest item of each is, as the index would report it. */
+typedef struct vr_truth {
+    size_t queries, top_k;
+    vrec_matrix vectors;     /* the queries, packed */
+    float *values;           /* theirs */
+    int64_t *own_ids;        /* of queries that are items, which mustn't find themselves; else NULL */
+    int64_t *offsets;        /* of as many lists of one, for vrec_query_options; else NULL */
+    float *limits;           /* an answer that is no farther than this is right */
+    int64_t *wanted;         /* how many of them there are: top_k, or all items */
+    float *nearest;          /* how far the nearest item of each is; IP: the product per length, negative */
+    double exact_per_second; /* queries that the exact search answered */
+    double farther; /* of the pairs of a query and an item, in how many the query's nearest is farther
+                       than the item's nearest other: .5 for queries that are distributed as items */
+} vr_truth;
+
+/* Compares the queries with all items of the index, of which it makes a copy meanwhile. Without queries
+ * some of the items themselves are asked for. */
+vrec_status vr_truth_find(const vrec_indexer *indexer, const vrec_matrix *queries, size_t top_k,
+                          int32_t threads, const vrec_progress *progress, vr_truth *out, vrec_error *err);
+void vr_truth_free(vr_truth *truth);
+
+#endif
