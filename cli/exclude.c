@@ -1,4 +1,5 @@
-/* Items that a query must not get, from two files: the rows of a sparse matrix (CSR).
+/* Items that a query must not get, from two files: the rows of a sparse matrix (CSR). Or from a table of
+ * user,item, which waits for the index, as it may hold the names of its items.
  *
  * They are checked as a whole before the first query, so that a mistake in the last row isn't found
  * hours later, and so that the message can name the query by its number in the file.
@@ -41,6 +42,8 @@ int cli_exclusions_open(cli_exclusions *exclusions, const char *offsets_path, co
                         size_t queries)
 {
     const cli_list *offsets = &exclusions->all_offsets, *ids = &exclusions->all_ids;
+    if (cli_is_table(offsets_path))
+        return 0;
     int failed = cli_list_open(offsets_path, "--exclude", &exclusions->all_offsets);
     if (!failed)
         failed = cli_list_open(ids_path, "--exclude", &exclusions->all_ids);
@@ -49,8 +52,17 @@ int cli_exclusions_open(cli_exclusions *exclusions, const char *offsets_path, co
     return failed ? failed : check_ids(offsets, ids, ids_path, queries);
 }
 
+int cli_exclusions_find(cli_exclusions *exclusions, const char *const paths[2], size_t queries,
+                        const cli_names *names)
+{
+    return paths[0] && cli_is_table(paths[0])
+               ? cli_pairs_open("--exclude", paths, queries, names, &exclusions->pairs)
+               : 0;
+}
+
 void cli_exclusions_close(cli_exclusions *exclusions)
 {
+    cli_pairs_close(&exclusions->pairs);
     cli_list_close(&exclusions->all_offsets);
     cli_list_close(&exclusions->all_ids);
     free(exclusions->offsets);
@@ -73,10 +85,31 @@ static bool copy(const cli_list *from, size_t first, size_t count, int64_t base,
     return true;
 }
 
+/* Those of a table: its offsets, less the first. */
+static int give_pairs(cli_exclusions *exclusions, size_t first, size_t count, vrec_query_options *options)
+{
+    const int64_t *offsets = exclusions->pairs.offsets + first;
+    if (count + 1 > exclusions->offsets_room) {
+        free(exclusions->offsets);
+        exclusions->offsets = calloc(count + 1, sizeof *offsets);
+        exclusions->offsets_room = exclusions->offsets ? count + 1 : 0;
+    }
+    if (!exclusions->offsets)
+        return cli_fail("out of memory: could not get room for %zu offsets", count + 1);
+    for (size_t i = 0; i <= count; i++)
+        exclusions->offsets[i] = offsets[i] - offsets[0];
+    options->exclude_offsets = exclusions->offsets;
+    options->exclude_ids = exclusions->pairs.ids + offsets[0];
+    options->exclude_count = (size_t)exclusions->offsets[count];
+    return 0;
+}
+
 int cli_exclusions_block(cli_exclusions *exclusions, size_t first, size_t count,
                          vrec_query_options *options)
 {
     const cli_list *offsets = &exclusions->all_offsets, *ids = &exclusions->all_ids;
+    if (exclusions->pairs.offsets)
+        return give_pairs(exclusions, first, count, options);
     if (!offsets->file)
         return 0;
     int64_t begin = cli_list_at(offsets, first);
@@ -90,5 +123,6 @@ int cli_exclusions_block(cli_exclusions *exclusions, size_t first, size_t count,
                         first + count - 1);
     options->exclude_offsets = exclusions->offsets;
     options->exclude_ids = exclusions->ids;
+    options->exclude_count = (size_t)length;
     return 0;
 }

@@ -70,7 +70,9 @@ void cli_usage(const cli_command *command, char out[CLI_USAGE_TEXT])
 {
     snprintf(out, CLI_USAGE_TEXT, "vrec %s%s%s%s%s%s", command->name, *command->operands ? " " : "",
              command->operands, *command->needs ? " " : "", command->needs,
-             command->stages ? " [FLAG ...]" : "");
+             command->stages                                                   ? " [FLAG ...]"
+             : *command->operands || command->flags == UINT64_C(1) << CLI_HELP ? ""
+                                                                               : " FLAG ...");
 }
 
 static void print_overview(void)

@@ -1,6 +1,7 @@
 /* vrec info, vrec verify, vrec version. SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,51 +14,39 @@ int cli_version(const cli_args *args)
 
 static void print_text(const vrec_indexer *indexer)
 {
-    const char *key, *value;
-    for (size_t i = 0; vrec_info(indexer, i, &key, &value); i++)
-        printf("%-12s %s\n", key, value);
+    const vrec_fact *fact;
+    for (size_t i = 0; (fact = vrec_info(indexer, i)); i++)
+        printf("%-12s %s\n", fact->key, fact->text);
 }
 
-static void print_string(const char *text)
+static void print_value(const vrec_fact *fact)
 {
-    putchar('"');
-    for (; *text; text++)
-        if (*text == '"' || *text == '\\')
-            printf("\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            printf("\\u%04x", (unsigned)*text);
-        else
-            putchar(*text);
-    putchar('"');
-}
-
-/* Digits only are a number. */
-static void print_value(const char *text)
-{
-    if (*text && text[strspn(text, "0123456789")] == '\0')
-        fputs(text, stdout);
-    else
-        print_string(text);
+    switch (fact->type) {
+    case VREC_FACT_INTEGER: printf("%" PRId64, fact->integer); break;
+    case VREC_FACT_REAL: printf("%.17g", fact->real); break;
+    case VREC_FACT_TRUTH: fputs(fact->integer ? "true" : "false", stdout); break;
+    default: cli_put_json(fact->text);
+    }
 }
 
 /* One object; notes, of which there may be several, become an array. */
 static void print_json(const vrec_indexer *indexer)
 {
-    const char *key, *value;
+    const vrec_fact *fact;
     size_t notes = 0;
     putchar('{');
-    for (size_t i = 0; vrec_info(indexer, i, &key, &value); i++)
-        if (strcmp(key, "note") != 0) {
-            print_string(key);
+    for (size_t i = 0; (fact = vrec_info(indexer, i)); i++)
+        if (strcmp(fact->key, "note") != 0) {
+            cli_put_json(fact->key);
             putchar(':');
-            print_value(value);
+            print_value(fact);
             putchar(',');
         }
     fputs("\"notes\":[", stdout);
-    for (size_t i = 0; vrec_info(indexer, i, &key, &value); i++)
-        if (strcmp(key, "note") == 0) {
+    for (size_t i = 0; (fact = vrec_info(indexer, i)); i++)
+        if (strcmp(fact->key, "note") == 0) {
             fputs(notes++ > 0 ? "," : "", stdout);
-            print_string(value);
+            cli_put_json(fact->text);
         }
     puts("]}");
 }
@@ -67,7 +56,7 @@ int cli_info(const cli_args *args)
     vrec_indexer *indexer;
     cli_progress progress;
     cli_progress_start(&progress, args, false);
-    int failed = cli_open_index(args, args->operands[0], &progress, &indexer);
+    int failed = cli_open_index(args, args->operands[0], 0, &progress, &indexer);
     if (failed)
         return failed;
     if (args->given[CLI_JSON])
@@ -95,7 +84,9 @@ int cli_verify(const cli_args *args)
     vrec_builder_free(builder);
     if (status != VREC_OK)
         return cli_fail_library(&err);
-    if (!args->given[CLI_QUIET])
-        printf("%s: sound, %.2f s\n", args->operands[0], cli_progress_seconds(&progress));
+    if (args->given[CLI_QUIET])
+        return 0;
+    cli_put(stdout, args->operands[0]);
+    printf(": sound, %.2f s\n", cli_progress_seconds(&progress));
     return 0;
 }

@@ -1,6 +1,7 @@
 /* A file of integers as a plain list. SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int cli_list_open(const char *path, const char *user, cli_list *out)
@@ -39,4 +40,21 @@ int64_t cli_list_at(const cli_list *list, size_t i)
     }
     memcpy(&narrow, p, sizeof narrow);
     return narrow;
+}
+
+int cli_list_read(const char *path, const char *user, int64_t **out, size_t *count)
+{
+    cli_list list;
+    int failed = cli_list_open(path, user, &list);
+    *out = NULL;
+    *count = list.count;
+    if (!failed) {
+        *out = calloc(list.count > 0 ? list.count : 1, sizeof **out);
+        if (!*out)
+            failed = cli_fail("out of memory: could not get room for %zu ids", list.count);
+    }
+    for (size_t i = 0; !failed && i < list.count; i++)
+        (*out)[i] = cli_list_at(&list, i);
+    cli_list_close(&list);
+    return failed;
 }

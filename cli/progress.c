@@ -1,110 +1,123 @@
-/* Signals, and the bar. SPDX-License-Identifier: Apache-2.0 */
+/* The bar. SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
+#include "system.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdatomic.h>
+#include <math.h>
 #include <stdio.h>
-#include <unistd.h>
-
-/* ---- Signals ---- */
-
-static volatile sig_atomic_t stop_signal;
-
-/* Standard output is turned into a file that can't be written: a write to a pipe that nobody reads would
- * go on waiting, even after this, with what is left. */
-static void stop(int number)
-{
-    int errnum = errno;
-    int fd = open("/dev/null", O_RDONLY);
-    if (fd >= 0)
-        dup2(fd, STDOUT_FILENO);
-    stop_signal = number;
-    errno = errnum;
-}
-
-/* Input files are mapped, so this is how a read past an end that somebody moved fails. No output file
- * is under way while inputs are read. Several threads may fall over the same end: the first says so, and
- * the rest wait until it has ended the process. */
-static void cut_short(int number)
-{
-    static const char text[] = "vrec: an input file was cut short while being read\n";
-    static atomic_flag told = ATOMIC_FLAG_INIT;
-    (void)number;
-    while (atomic_flag_test_and_set(&told))
-        pause();
-    (void)!write(STDERR_FILENO, text, sizeof text - 1);
-    _exit(CLI_FAILED);
-}
-
-static void handle(int number, void (*handler)(int))
-{
-    struct sigaction old, action = { .sa_handler = handler };
-    sigemptyset(&action.sa_mask);
-    /* A signal that is ignored from the start, as under nohup, stays so. */
-    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-        sigaction(number, &action, NULL); /* not SA_RESTART: a write that waits must end */
-}
-
-void cli_catch_signals(void)
-{
-    handle(SIGINT, stop);
-    handle(SIGTERM, stop);
-    handle(SIGHUP, stop);
-    handle(SIGBUS, cut_short);
-    handle(SIGPIPE, SIG_IGN); /* writes fail with EPIPE */
-    handle(SIGXFSZ, SIG_IGN); /* and with EFBIG */
-}
-
-int cli_stop_signal(void)
-{
-    return (int)stop_signal;
-}
+#include <string.h>
 
 /* ---- Progress ---- */
 
-enum { BAR_WIDTH = 40 };
+enum { BAR_WIDTH = 20, PART_TEXT = 32 };
 
 #define BAR_AFTER    1.0 /* seconds of work that are worth a bar */
 #define BAR_INTERVAL 0.1
+
+static double seconds_between(const struct timespec *start, const struct timespec *end)
+{
+    return (double)(end->tv_sec - start->tv_sec) + 1e-9 * (double)(end->tv_nsec - start->tv_nsec);
+}
 
 static double seconds_since(const struct timespec *start)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
+    return seconds_between(start, &now);
 }
 
-static void draw(const char *what, double fraction)
+/* "0:07", "12:34", "1:02:03" */
+static void print_time(double seconds, char out[PART_TEXT])
 {
-    char bar[BAR_WIDTH + 1];
+    unsigned long all = (unsigned long)fmin(seconds, 1e9);
+    if (all < 3600)
+        snprintf(out, PART_TEXT, "%lu:%02lu", all / 60, all % 60);
+    else
+        snprintf(out, PART_TEXT, "%lu:%02lu:%02lu", all / 3600, all / 60 % 60, all % 60);
+}
+
+/* "1.2M rows/s"; nothing for units that mean nothing to a person. */
+static void print_rate(double rate, const char *unit, char out[PART_TEXT])
+{
+    static const char *const telling[] = { "rows", "queries", "users", "lists", "trees", "ids", "bytes" };
+    static const char prefixes[] = " kMGT";
+    size_t power = 0;
+    bool tells = false;
+    for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++)
+        tells |= strcmp(unit, telling[i]) == 0;
+    out[0] = '\0';
+    for (; rate >= 1000 && power < sizeof prefixes - 2; power++)
+        rate /= 1000;
+    if (tells)
+        snprintf(out, PART_TEXT, "  %.3g%.*s %s/s", rate, power > 0, prefixes + power,
+                 strcmp(unit, "bytes") == 0 ? "B" : unit);
+}
+
+/* "building   [########............]  40 %  1.2M rows/s  0:08, 0:12 left" */
+static void draw(const char *phase, const char *unit, double done, double total, double seconds)
+{
+    char bar[BAR_WIDTH + 1], elapsed[PART_TEXT], left[PART_TEXT], rate[PART_TEXT];
+    double fraction = total > 0 ? done / total : 1;
     int filled = (int)(fraction * BAR_WIDTH);
     for (int i = 0; i < BAR_WIDTH; i++)
         bar[i] = i < filled ? '#' : '.';
     bar[BAR_WIDTH] = '\0';
-    fprintf(stderr, "\r%-10s [%s] %3d %%", what, bar, (int)(100 * fraction));
+    print_time(seconds, elapsed);
+    print_time(fraction > 0 ? seconds * (1 - fraction) / fraction : 0, left);
+    print_rate(seconds > 0 ? done / seconds : 0, unit, rate);
+    fprintf(stderr, "\r%-10s [%s] %3d %%%s  %s", phase, bar, (int)(100 * fraction), rate, elapsed);
+    fprintf(stderr, fraction > 0 ? ", %s left\033[K" : "\033[K", left);
     fflush(stderr);
 }
 
-static int report(void *context, const char *what, uint64_t done, uint64_t total)
+/* "connecting to films.example:19530  0:07": nobody knows how long it takes. */
+static void draw_wait(const char *phase, double seconds)
+{
+    char elapsed[PART_TEXT];
+    print_time(seconds, elapsed);
+    fprintf(stderr, "\r%s  %s\033[K", phase, elapsed);
+    fflush(stderr);
+}
+
+/* A phase of its own, or the part of the queries that is under way. */
+static void draw_report(const cli_progress *progress, const vrec_progress_report *at, double seconds)
+{
+    double done = (double)at->done, total = (double)at->total;
+    if (at->total == 0) {
+        draw_wait(at->phase, seconds);
+        return;
+    }
+    if (progress->all == 0) {
+        draw(at->phase, at->unit, done, total, seconds);
+        return;
+    }
+    double part = total > 0 ? done / total : 1;
+    draw(at->phase, "queries", (double)progress->first + part * (double)progress->count,
+         (double)progress->all, seconds);
+}
+
+static int report(void *context, const vrec_progress_report *at)
 {
     cli_progress *progress = context;
-    if (progress->wanted && seconds_since(&progress->started) > BAR_AFTER &&
-        (!progress->drawn || seconds_since(&progress->last) > BAR_INTERVAL)) {
-        double part = total > 0 ? (double)done / (double)total : 1;
-        draw(what, ((double)progress->first + part * (double)progress->count) / (double)progress->all);
-        clock_gettime(CLOCK_MONOTONIC, &progress->last);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (strncmp(progress->phase, at->phase, sizeof progress->phase - 1) != 0) {
+        snprintf(progress->phase, sizeof progress->phase, "%s", at->phase);
+        progress->phase_started = now;
+    }
+    if (progress->wanted && (at->total == 0 || seconds_between(&progress->started, &now) > BAR_AFTER) &&
+        (!progress->drawn || seconds_between(&progress->last, &now) > BAR_INTERVAL)) {
+        draw_report(progress, at, seconds_between(&progress->phase_started, &now));
+        progress->last = now;
         progress->drawn = true;
     }
-    return stop_signal;
+    return cli_stop_signal();
 }
 
 void cli_progress_start(cli_progress *progress, const cli_args *args, bool printing)
 {
-    *progress = (cli_progress){ .report = { report, progress }, .count = 1, .all = 1 };
+    *progress = (cli_progress){ .report = { sizeof progress->report, report, progress } };
     progress->wanted =
-        !args->given[CLI_QUIET] && isatty(STDERR_FILENO) && !(printing && isatty(STDOUT_FILENO));
+        !args->given[CLI_QUIET] && cli_is_terminal(stderr) && !(printing && cli_is_terminal(stdout));
     clock_gettime(CLOCK_MONOTONIC, &progress->started);
 }
 

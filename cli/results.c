@@ -38,25 +38,52 @@ size_t cli_results_at(const cli_results *results, size_t first)
 
 /* %.9g is enough for every float32 to be read back as it was. */
 
-void cli_print_text(const cli_results *results, size_t first, size_t count)
+static void print_id(const cli_names *names, int64_t id)
+{
+    const char *name = cli_name_of(names, id);
+    if (name)
+        cli_put(stdout, name);
+    else
+        printf("%" PRId64, id);
+}
+
+void cli_print_text(const cli_results *results, const cli_names *names, size_t first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t at = cli_results_at(results, first) + i * results->top_k;
-        for (size_t rank = 0; rank < results->counts[i]; rank++)
-            printf("%zu\t%zu\t%" PRId64 "\t%.9g\n", first + i, rank + 1, results->ids[at + rank],
-                   (double)results->distances[at + rank]);
+        for (size_t rank = 0; rank < (size_t)results->counts[i]; rank++) {
+            printf("%zu\t%zu\t", first + i, rank + 1);
+            print_id(names, results->ids[at + rank]);
+            printf("\t%.9g\n", (double)results->distances[at + rank]);
+        }
     }
 }
 
-void cli_print_json(const cli_results *results, size_t first, size_t count)
+/* An item without a name, where others have some, is null. */
+static void print_names(const cli_names *names, const int64_t *ids, size_t count)
+{
+    fputs("],\"names\":[", stdout);
+    for (size_t rank = 0; rank < count; rank++) {
+        const char *name = cli_name_of(names, ids[rank]);
+        fputs(rank > 0 ? "," : "", stdout);
+        if (name)
+            cli_put_json(name);
+        else
+            fputs("null", stdout);
+    }
+}
+
+void cli_print_json(const cli_results *results, const cli_names *names, size_t first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t at = cli_results_at(results, first) + i * results->top_k;
         printf("{\"query\":%zu,\"ids\":[", first + i);
-        for (size_t rank = 0; rank < results->counts[i]; rank++)
+        for (size_t rank = 0; rank < (size_t)results->counts[i]; rank++)
             printf("%s%" PRId64, rank > 0 ? "," : "", results->ids[at + rank]);
+        if (names->named)
+            print_names(names, results->ids + at, (size_t)results->counts[i]);
         fputs("],\"distances\":[", stdout);
-        for (size_t rank = 0; rank < results->counts[i]; rank++)
+        for (size_t rank = 0; rank < (size_t)results->counts[i]; rank++)
             printf("%s%.9g", rank > 0 ? "," : "", (double)results->distances[at + rank]);
         fputs("]}\n", stdout);
     }

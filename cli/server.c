@@ -1,49 +1,50 @@
-/* Indexes on a server: opening them, vrec upsert, delete and drop. SPDX-License-Identifier: Apache-2.0 */
+/* Indexes on a server: opening them, vrec upsert, delete, list and drop. SPDX-License-Identifier:
+ * Apache-2.0 */
 #include "cli.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-bool cli_is_remote(const char *backend)
+/* Tells a builder how many values a vector has, if its backend wants to know and nobody said. */
+static int set_dim(const cli_args *args, size_t dim, vrec_builder *builder)
 {
-    return cli_find_option(backend, "collection") != NULL;
+    char text[CLI_TEXT];
+    vrec_error err;
+    const vrec_option *option = cli_find_option(args->backend, "d");
+    if (dim == 0 || !option)
+        return 0;
+    for (size_t i = 0; i < args->option_count; i++)
+        if (cli_find_option(args->backend, args->options[i].key) == option)
+            return 0;
+    snprintf(text, sizeof text, "%zu", dim);
+    return vrec_builder_set(builder, option->key, text, &err) == VREC_OK ? 0 : cli_fail_library(&err);
 }
 
-int cli_open_index(const cli_args *args, const char *path, cli_progress *progress, vrec_indexer **out)
+int cli_open_index(const cli_args *args, const char *path, size_t dim, cli_progress *progress,
+                   vrec_indexer **out)
 {
     vrec_builder *builder;
     vrec_error err;
     int failed = cli_make_builder(args, &builder);
     if (failed)
         return failed;
+    failed = set_dim(args, dim, builder);
+    if (failed) {
+        vrec_builder_free(builder);
+        return failed;
+    }
     vrec_status status = cli_is_remote(args->backend)
                              ? vrec_attach(builder, &progress->report, out, &err)
                              : vrec_from_index_file(builder, path, &progress->report, out, &err);
     vrec_builder_free(builder);
     cli_progress_end(progress);
+    if (status == VREC_CORRUPT && !args->backend_named)
+        return cli_fail("%s; if it is Annoy's: vrec %s annoy --d N", err.message, args->command->name);
     return status == VREC_OK ? 0 : cli_fail_library(&err);
 }
 
 /* ---- Changes ---- */
-
-/* All numbers of a file, to be freed. 0, or the exit code after an error. */
-static int read_ids(const char *path, int64_t **out, size_t *count)
-{
-    cli_list list;
-    int failed = cli_list_open(path, "a list of ids", &list);
-    *out = NULL;
-    *count = list.count;
-    if (!failed) {
-        *out = calloc(list.count > 0 ? list.count : 1, sizeof **out);
-        if (!*out)
-            failed = cli_fail("out of memory: could not get room for %zu ids", list.count);
-    }
-    for (size_t i = 0; !failed && i < list.count; i++)
-        (*out)[i] = cli_list_at(&list, i);
-    cli_list_close(&list);
-    return failed;
-}
 
 static int upsert(const cli_args *args, vrec_indexer *indexer, const int64_t *ids, size_t count,
                   cli_progress *progress)
@@ -54,7 +55,9 @@ static int upsert(const cli_args *args, vrec_indexer *indexer, const int64_t *id
     if (vrec_data_open(args->operands[1], &file, &err) != VREC_OK)
         return cli_fail_library(&err);
     const vrec_matrix *items = vrec_data_matrix(file);
-    if (items->rows != count)
+    if (vrec_data_is_list(file))
+        failed = cli_check_vectors(args->operands[1], file);
+    else if (items->rows != count)
         failed = cli_fail("%s has %zu rows, but %s has %zu ids", args->operands[1], items->rows,
                           args->operands[0], count);
     else if (vrec_upsert(indexer, ids, items, &progress->report, &err) != VREC_OK)
@@ -70,13 +73,13 @@ static int change(const cli_args *args, bool adds)
     vrec_error err;
     int64_t *ids;
     size_t count;
-    int failed = read_ids(args->operands[0], &ids, &count);
+    int failed = cli_list_read(args->operands[0], "a list of ids", &ids, &count);
     cli_progress_start(&progress, args, false);
     if (!failed)
-        failed = cli_open_index(args, NULL, &progress, &indexer);
+        failed = cli_open_index(args, NULL, 0, &progress, &indexer);
     if (!failed && adds)
         failed = upsert(args, indexer, ids, count, &progress);
-    else if (!failed && vrec_delete(indexer, ids, count, &err) != VREC_OK)
+    else if (!failed && vrec_delete(indexer, ids, count, &progress.report, &err) != VREC_OK)
         failed = cli_fail_library(&err);
     cli_progress_end(&progress);
     if (!failed && !args->given[CLI_QUIET])
@@ -107,15 +110,45 @@ int cli_delete(const cli_args *args)
     return failed ? failed : change(args, false);
 }
 
+static void print_name(void *context, const char *name)
+{
+    (void)context;
+    cli_put(stdout, name);
+    putchar('\n');
+}
+
+int cli_list_indexes(const cli_args *args)
+{
+    vrec_builder *builder;
+    cli_progress progress;
+    vrec_error err;
+    int failed = check_remote(args);
+    if (!failed)
+        failed = cli_make_builder(args, &builder);
+    if (failed)
+        return failed;
+    cli_progress_start(&progress, args, true);
+    vrec_status status = vrec_list(builder, print_name, NULL, &progress.report, &err);
+    cli_progress_end(&progress);
+    vrec_builder_free(builder);
+    return status == VREC_OK ? 0 : cli_fail_library(&err);
+}
+
 int cli_drop(const cli_args *args)
 {
     vrec_builder *builder;
+    cli_progress progress;
     vrec_error err;
     if (!args->given[CLI_YES])
         return cli_fail_usage(args->command->name, "drop deletes all items; if you mean it, add --yes");
     int failed = cli_make_builder(args, &builder);
-    if (!failed && vrec_drop(builder, &err) != VREC_OK)
+    cli_progress_start(&progress, args, false);
+    vrec_status status = failed ? VREC_OK : vrec_drop(builder, &progress.report, &err);
+    cli_progress_end(&progress);
+    if (status != VREC_OK)
         failed = cli_fail_library(&err);
+    if (!failed && !args->given[CLI_QUIET])
+        printf("dropped, %.2f s\n", cli_progress_seconds(&progress));
     vrec_builder_free(builder);
     return failed;
 }

@@ -1,7 +1,9 @@
 /* Words: of lists, of tables, and those that mean nothing. SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -66,7 +68,13 @@ const char *cli_option_value(const vrec_option *option)
 {
     if (strcmp(option->type, "choice") == 0)
         return "NAME";
-    return strcmp(option->type, "int") == 0 || strcmp(option->type, "uint") == 0 ? "N" : "TEXT";
+    bool is_text = strcmp(option->type, "text") == 0 || strcmp(option->type, "secret") == 0;
+    return is_text ? "TEXT" : strcmp(option->type, "float") == 0 ? "X" : "N";
+}
+
+bool cli_is_remote(const char *backend)
+{
+    return (vrec_backend_can(backend) & VREC_CAN_ATTACH) != 0;
 }
 
 bool cli_is_backend(const char *name)
@@ -77,13 +85,22 @@ bool cli_is_backend(const char *name)
     return found;
 }
 
+/* Whether an option's stages have that one. */
+static bool has_stage(const char *stages, const char *stage)
+{
+    char each[CLI_TEXT];
+    for (size_t i = 0; cli_word(stages, i, each); i++)
+        if (strcmp(each, stage) == 0)
+            return true;
+    return false;
+}
+
 bool cli_applies(const cli_command *command, const vrec_option *option)
 {
-    char stage[CLI_TEXT], place[CLI_TEXT];
+    char stage[CLI_TEXT];
     for (size_t i = 0; command->stages && cli_word(command->stages, i, stage); i++)
-        for (size_t j = 0; cli_word(option->stage, j, place); j++)
-            if (strcmp(stage, place) == 0)
-                return true;
+        if (has_stage(option->stage, stage))
+            return true;
     return false;
 }
 
@@ -135,10 +152,57 @@ void cli_group_title(const vrec_option *option, char out[CLI_USAGE_TEXT])
 
 /* ---- Words that mean nothing ---- */
 
-/* A word may hold a secret: what follows an equals sign isn't repeated. */
+/* The length of the name of a secret that flag begins with, both without dashes; 0 if there is none. */
+static size_t secret_length(const char *flag)
+{
+    const char *backend;
+    const vrec_option *option;
+    for (size_t b = 0; (backend = vrec_backend_name(b)); b++)
+        for (size_t i = 0; (option = vrec_backend_option(backend, i)); i++)
+            if (strcmp(option->type, "secret") == 0 && strncmp(flag, option->key, strlen(option->key)) == 0)
+                return strlen(option->key);
+    return 0;
+}
+
+/* A word may hold a secret: what follows an equals sign, a colon, or the name of a secret isn't repeated.
+ */
 static int shown(const char *word)
 {
-    return (int)min(strcspn(word, "="), CLI_TEXT - 1);
+    size_t dashes = strspn(word, "-"), length = min(strcspn(word, "=:"), CLI_TEXT - 1);
+    size_t secret = dashes > 0 ? secret_length(word + dashes) : 0;
+    return (int)(secret > 0 ? min(length, dashes + secret) : length);
+}
+
+bool cli_is_attached(const char *setting)
+{
+    return strstr(setting, ",collection=") != NULL;
+}
+
+char *cli_setting_name(const char *setting)
+{
+    static const char hidden[] = "=(hidden)";
+    size_t shown = 0;
+    while (setting[shown] && secret_length(setting + shown) == 0) {
+        shown += strcspn(setting + shown, ",");
+        shown += strspn(setting + shown, ", ");
+    }
+    if (setting[shown])
+        shown += secret_length(setting + shown);
+    bool hides = setting[shown] != '\0';
+    char *name = malloc(shown + sizeof hidden);
+    if (name) {
+        memcpy(name, setting, shown);
+        memcpy(name + shown, hides ? hidden : "", hides ? sizeof hidden : 1);
+    }
+    return name;
+}
+
+const char *cli_word_of(const cli_args *args, const char *word)
+{
+    for (size_t i = 0; i < args->option_count; i++)
+        if (secret_length(args->options[i].key) > 0)
+            return "a word (hidden: it may belong to a secret)";
+    return word;
 }
 
 /* For somebody who names a kind of index where its backend is wanted: that backend, and the kind as its
@@ -158,7 +222,7 @@ static const char *find_kind(const char *word, char kind[CLI_TEXT])
 int cli_fail_command(const char *word)
 {
     char list[CLI_LIST_TEXT] = "", kind[CLI_TEXT];
-    const char *backend = find_kind(word, kind);
+    const char *backend = find_kind(word, kind), *names[CLI_COMMANDS_MAX + 1] = { NULL }, *meant;
     if (cli_is_backend(word))
         return cli_fail_usage(NULL,
                               "%s is a backend, and comes after a command: vrec build %s, vrec help %s",
@@ -167,9 +231,14 @@ int cli_fail_command(const char *word)
         return cli_fail_usage(backend,
                               "%s is a kind of index, and comes after a command: vrec build %s --%s %s",
                               word, backend, CLI_KIND_OPTION, kind);
-    for (size_t i = 0, used = 0; i < cli_command_count && used < sizeof list; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "",
-                                 cli_commands[i].name);
+    for (size_t i = 0, used = 0; i < cli_command_count && used < sizeof list; i++) {
+        names[i] = cli_commands[i].name;
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    meant = vrec_nearest_word(word, names);
+    if (meant)
+        return cli_fail_usage(meant, "there is no command %.*s; did you mean \"%s\"? There are %s",
+                              shown(word), word, meant, list);
     return cli_fail_usage(NULL, "there is no command %.*s; there are %s", shown(word), word, list);
 }
 
@@ -182,16 +251,44 @@ static void ask_library(const char *backend, const char *key, vrec_error *err)
     vrec_builder_free(builder);
 }
 
+/* The flags of a command, as a list. */
+static void list_flags(const cli_command *command, char out[CLI_LIST_TEXT])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < CLI_FLAGS && used < CLI_LIST_TEXT; i++)
+        if (command->flags >> i & 1)
+            used += (size_t)snprintf(out + used, CLI_LIST_TEXT - used, "%s--%s", used > 0 ? ", " : "",
+                                     cli_flags[i].key);
+}
+
+int cli_fail_letter(const cli_command *command, char letter)
+{
+    char list[CLI_LIST_TEXT];
+    list_flags(command, list);
+    return cli_fail_usage(command->name, "%s has no flag -%c; it has %s", command->name,
+                          isgraph((unsigned char)letter) ? letter : '?', list);
+}
+
+/* The flag of a command that a word without dashes was probably meant to be, or NULL. */
+static const char *nearest_flag(const cli_command *command, const char *key)
+{
+    const char *keys[CLI_FLAGS + 1] = { NULL };
+    for (size_t i = 0, count = 0; i < CLI_FLAGS; i++)
+        if (command->flags >> i & 1)
+            keys[count++] = cli_flags[i].key;
+    return vrec_nearest_word(key, keys);
+}
+
 int cli_fail_flag(const cli_command *command, const char *backend, const char *word, const char *key)
 {
-    char list[CLI_LIST_TEXT] = "";
+    char list[CLI_LIST_TEXT];
+    const char *meant = nearest_flag(command, key);
     vrec_error err;
-    for (size_t i = 0, used = 0; i < CLI_FLAGS && used < sizeof list; i++)
-        if (command->flags >> i & 1)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s--%s", used > 0 ? ", " : "",
-                                     cli_flags[i].key);
-    if (word[1] != '-')
-        return cli_fail_usage(command->name, "%s has no flag %.2s; it has %s", command->name, word, list);
+    list_flags(command, list);
+    if (meant)
+        return cli_fail_usage(command->name, "%s has no flag %.*s; did you mean --%s?", command->name,
+                              shown(word), word, meant);
     if (!command->stages)
         return cli_fail_usage(command->name, "%s has no flag %.*s; it has %s", command->name, shown(word),
                               word, list);
@@ -204,10 +301,40 @@ int cli_fail_flag(const cli_command *command, const char *backend, const char *w
                           word, list, err.message);
 }
 
+int cli_fail_idle(const cli_command *command, const vrec_option *option)
+{
+    static const struct {
+        const char *stage, *done, *command;
+    } places[] = { { "build", "built", "build" },
+                   { "open", "opened", "query" },
+                   { "query", "queried", "query" } };
+    char when[CLI_LIST_TEXT] = "";
+    const char *where = "";
+    for (size_t i = 0, used = 0; i < sizeof places / sizeof places[0]; i++)
+        if (has_stage(option->stage, places[i].stage)) {
+            used += (size_t)snprintf(when + used, sizeof when - used, "%s%s", used > 0 ? " or " : "",
+                                     places[i].done);
+            where = places[i].command;
+        }
+    return cli_fail_usage(command->name,
+                          "%s: --%s counts when an index is %s, and would change nothing here; "
+                          "give it to vrec %s",
+                          command->name, option->key, when, where);
+}
+
 /* A name of a file, and no word of a language. */
 static bool is_path(const char *word)
 {
     return strpbrk(word, "./") != NULL;
+}
+
+static size_t required_operands(const cli_command *command)
+{
+    char name[CLI_TEXT];
+    size_t count = 0;
+    for (size_t i = 0; cli_word(command->operands, i, name); i++)
+        count += name[0] != '[';
+    return count;
 }
 
 int cli_fail_backend(const cli_args *args)
@@ -217,16 +344,19 @@ int cli_fail_backend(const cli_args *args)
     vrec_error err;
     const char *name = args->command->name, *word = args->operands[0], *second = args->operands[1],
                *backend = find_kind(word, kind);
-    bool one_is_missing = args->operand_count + 1 == cli_word_count(args->command->operands);
+    bool one_is_missing = args->operand_count + 1 == required_operands(args->command);
     if (backend)
         return cli_fail_usage(backend, "%s is a kind of index; its backend is missing: vrec %s %s --%s %s",
                               word, name, backend, CLI_KIND_OPTION, kind);
-    if (is_path(word) && one_is_missing)
+    if (is_path(word) && one_is_missing && cli_word_of(args, word) == word)
         return cli_fail_usage(name, "%s takes %s; BACKEND is missing: vrec %s %s %.*s%s%.*s", name,
                               args->command->operands, name, CLI_DEFAULT_BACKEND, shown(word), word,
                               second ? " " : "", second ? shown(second) : 0, second ? second : "");
     if (is_path(word))
         return cli_fail_usage(name, "%s takes %s; BACKEND is missing", name, args->command->operands);
+    if (cli_word_of(args, word) != word)
+        return cli_fail_usage(name, "%s takes %s; %s is no backend", name, args->command->operands,
+                              cli_word_of(args, word));
     vrec_builder_factory(word, NULL, &none, &err);
     return cli_fail_usage(name, "%s takes %s; %s", name, args->command->operands, err.message);
 }
