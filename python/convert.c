@@ -12,6 +12,19 @@ int vr_py_text(PyObject *object, void *text)
     return 1;
 }
 
+bool vr_py_threads(PyObject *number, int32_t *threads)
+{
+    int overflow;
+    long value = PyLong_AsLongAndOverflow(number, &overflow);
+    if (value == -1 && PyErr_Occurred())
+        return false;
+    *threads = (int32_t)value;
+    if (!overflow && value >= INT32_MIN && value <= INT32_MAX)
+        return true;
+    vr_py_refuse("threads is no 32-bit number; it takes -1 and up");
+    return false;
+}
+
 /* The one letter of a native format; 0 for all others. */
 static char format_letter(const Py_buffer *view)
 {
@@ -84,10 +97,14 @@ bool vr_py_matrix(PyObject *object, const char *what, Py_buffer *view, vrec_matr
 static bool is_kind(const Py_buffer *view, vr_py_kind kind)
 {
     char letter = format_letter(view);
-    if (kind == VR_PY_FLOAT32)
-        return letter == 'f';
+    if (kind != VR_PY_INT64)
+        return letter == (kind == VR_PY_FLOAT32 ? 'f' : 'd');
     return letter && strchr("lq", letter) && view->itemsize == sizeof(int64_t);
 }
+
+static const char *const kind_names[] = {
+    [VR_PY_INT64] = "int64", [VR_PY_FLOAT32] = "float32", [VR_PY_FLOAT64] = "float64"
+};
 
 static bool borrow(PyObject *object, const char *what, vr_py_kind kind, int flags, Py_buffer *view,
                    size_t *count)
@@ -99,7 +116,7 @@ static bool borrow(PyObject *object, const char *what, vr_py_kind kind, int flag
         return false;
     if (!is_kind(view, kind)) {
         vr_py_refuse("%s: values of format \"%.20s\" instead of %s", what,
-                     view->format ? view->format : "B", kind == VR_PY_INT64 ? "int64" : "float32");
+                     view->format ? view->format : "B", kind_names[kind]);
         PyBuffer_Release(view);
         return false;
     }

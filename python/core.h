@@ -30,8 +30,9 @@ void vr_py_delete(PyObject *object);
  */
 PyObject *vr_py_raise(const vrec_error *err, const char *path);
 
-/* The same, where VREC_INVALID means an option. */
-PyObject *vr_py_raise_option(const vrec_error *err);
+/* The same; what is invalid, if it is, is an option, unless the error blames one of the arguments, which
+ * end with NULL. */
+PyObject *vr_py_raise_option(const vrec_error *err, const char *const *arguments);
 
 /* Raises an ArgumentError of the extension's own, and returns NULL. */
 PyObject *vr_py_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -46,22 +47,26 @@ int vr_py_text(PyObject *object, void *text);
  * until PyBuffer_Release(view), which is harmless after a failure. */
 bool vr_py_matrix(PyObject *object, const char *what, Py_buffer *view, vrec_matrix *matrix);
 
-/* Borrows packed int64 or float32 values in the same way; None is no values, and gives a NULL pointer. */
-typedef enum vr_py_kind { VR_PY_INT64, VR_PY_FLOAT32 } vr_py_kind;
+/* How many threads a call may use. */
+bool vr_py_threads(PyObject *number, int32_t *threads);
+
+/* Borrows packed int64, float32 or float64 values in the same way; None is no values, and gives a NULL
+ * pointer. */
+typedef enum vr_py_kind { VR_PY_INT64, VR_PY_FLOAT32, VR_PY_FLOAT64 } vr_py_kind;
 bool vr_py_input(PyObject *object, const char *what, vr_py_kind kind, Py_buffer *view, size_t *count);
 bool vr_py_output(PyObject *object, const char *what, vr_py_kind kind, Py_buffer *view, size_t *count);
 
 /* ---- Long calls ---- */
 
 /* A call without the GIL. Now and then the thread that made it takes the GIL back, to run signal handlers
- * and to tell report(what, done, total); what either raises stops the call. */
+ * and to tell report(phase, unit, done, total); what either raises stops the call. */
 typedef struct vr_py_call {
     vrec_progress progress; /* for the library */
     PyObject *report;       /* borrowed; or NULL */
     PyThreadState *thread;
-    int64_t last;  /* when the GIL was last held, in ns */
-    char what[32]; /* the last report's */
-    bool raised;   /* an exception is set, whatever the library returned */
+    int64_t last;   /* when the GIL was last held, in ns */
+    char phase[32]; /* the last report's */
+    bool raised;    /* an exception is set, whatever the library returned */
 } vr_py_call;
 
 void vr_py_begin(vr_py_call *call, PyObject *report); /* report may be None */
@@ -84,6 +89,13 @@ vr_py_index *vr_py_enter(PyObject *object);
 void vr_py_leave(vr_py_index *self);
 
 PyObject *vr_py_query(PyObject *object, PyObject *const *args, Py_ssize_t count);
+
+/* ---- Evaluation ---- */
+
+PyObject *vr_py_evaluate(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *vr_py_compare(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *vr_py_encode(PyObject *module, PyObject *args);
+PyObject *vr_py_conventions(PyObject *module, PyObject *unused); /* pairs of name and summary */
 
 /* ---- Files of vectors ---- */
 

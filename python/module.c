@@ -23,20 +23,26 @@ void vr_py_delete(PyObject *object)
 
 /* ---- Errors ---- */
 
+static PyObject *decode(const char *text)
+{
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+}
+
 static PyObject *raise_error(const vrec_error *err, const char *path, bool of_options)
 {
-    PyObject *errors = PyImport_ImportModule("vrec._errors");
-    PyObject *text =
-        errors ? PyUnicode_DecodeUTF8(err->message, (Py_ssize_t)strlen(err->message), "replace") : NULL;
-    PyObject *file = !text ? NULL : path ? PyUnicode_DecodeFSDefault(path) : Py_NewRef(Py_None);
-    PyObject *error = NULL;
+    PyObject *error = NULL, *errors = PyImport_ImportModule("vrec._errors");
+    PyObject *message = errors ? decode(err->message) : NULL;
+    PyObject *subject = message ? decode(err->subject) : NULL;
+    PyObject *file = !subject ? NULL : path ? PyUnicode_DecodeFSDefault(path) : Py_NewRef(Py_None);
     if (file)
-        error = PyObject_CallMethod(errors, "from_status", "iiOOO", err->status, err->system_error, text,
-                                    file, of_options ? Py_True : Py_False);
+        error = PyObject_CallMethod(errors, "from_library", "iiLLLOOOO", err->status, err->system_error,
+                                    (long long)err->row, (long long)err->offset, (long long)err->done,
+                                    subject, message, file, of_options ? Py_True : Py_False);
     if (error)
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     Py_XDECREF(errors);
-    Py_XDECREF(text);
+    Py_XDECREF(message);
+    Py_XDECREF(subject);
     Py_XDECREF(file);
     Py_XDECREF(error);
     return NULL;
@@ -47,14 +53,17 @@ PyObject *vr_py_raise(const vrec_error *err, const char *path)
     return raise_error(err, path, false);
 }
 
-PyObject *vr_py_raise_option(const vrec_error *err)
+PyObject *vr_py_raise_option(const vrec_error *err, const char *const *arguments)
 {
-    return raise_error(err, NULL, true);
+    bool is_argument = false;
+    for (; arguments && *arguments; arguments++)
+        is_argument |= strcmp(err->subject, *arguments) == 0;
+    return raise_error(err, NULL, !is_argument);
 }
 
 PyObject *vr_py_refuse(const char *format, ...)
 {
-    vrec_error err = { .status = VREC_INVALID };
+    vrec_error err = { .status = VREC_INVALID, .row = -1, .offset = -1, .done = -1 };
     va_list args;
     va_start(args, format);
     vsnprintf(err.message, sizeof err.message, format, args);
@@ -76,16 +85,25 @@ static PyObject *cpu(PyObject *module, PyObject *unused)
     return PyUnicode_FromString(vrec_cpu());
 }
 
+static PyObject *default_threads(PyObject *module, PyObject *none)
+{
+    (void)module;
+    (void)none;
+    return PyLong_FromLong(vrec_default_threads());
+}
+
 static PyObject *set_default_threads(PyObject *module, PyObject *number)
 {
     int overflow;
+    vrec_error err;
     long threads = PyLong_AsLongAndOverflow(number, &overflow);
     (void)module;
     if (threads == -1 && PyErr_Occurred())
         return NULL;
-    if (overflow || threads < INT32_MIN || threads > INT32_MAX ||
-        vrec_set_default_threads((int32_t)threads) != VREC_OK)
+    if (overflow || threads < INT32_MIN || threads > INT32_MAX)
         return vr_py_refuse("set_default_threads: it takes -1 (all cores), or 1 and up");
+    if (vrec_set_default_threads((int32_t)threads, &err) != VREC_OK)
+        return vr_py_raise(&err, NULL);
     Py_RETURN_NONE;
 }
 
@@ -125,9 +143,19 @@ static PyObject *options(PyObject *module, PyObject *args)
 static PyMethodDef functions[] = {
     { "version", version, METH_NOARGS, "version()\n--\n\n" },
     { "cpu", cpu, METH_NOARGS, "cpu()\n--\n\n" },
+    { "default_threads", default_threads, METH_NOARGS, "default_threads()\n--\n\n" },
     { "set_default_threads", set_default_threads, METH_O, "set_default_threads(threads, /)\n--\n\n" },
     { "backends", backends, METH_NOARGS, "backends()\n--\n\n" },
     { "options", options, METH_VARARGS, "options(backend, /)\n--\n\n" },
+    { "compare", (PyCFunction)(void (*)(void))vr_py_compare, METH_FASTCALL,
+      "compare(found, exact, users, ks, queries, items, metric, threads, recall, report, /)\n--\n\n" },
+    { "conventions", vr_py_conventions, METH_NOARGS, "conventions()\n--\n\n" },
+    { "encode", vr_py_encode, METH_VARARGS,
+      "encode(taken, predicted, width, offsets, truth, ids, /)\n--\n\n" },
+    { "evaluate", (PyCFunction)(void (*)(void))vr_py_evaluate, METH_FASTCALL,
+      "evaluate(ids, width, truth_offsets, truth_ids, ks, convention, items, popularity, embeddings, "
+      "threads, "
+      "wanted, means, per_user, report, /)\n--\n\n" },
     { "open_data", vr_py_open_data, METH_VARARGS, "open_data(path, /)\n--\n\n" },
     { "save_data", vr_py_save_data, METH_VARARGS, "save_data(path, vectors, /)\n--\n\n" },
     { 0 },
@@ -146,6 +174,11 @@ static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec)
 static int start(PyObject *module)
 {
     vr_py_state *state = PyModule_GetState(module);
+    if (vrec_abi() < VREC_ABI) {
+        PyErr_Format(PyExc_ImportError, "libvrec %s is older than this package; install it anew",
+                     vrec_version());
+        return -1;
+    }
     state->builder = add_type(module, &vr_py_builder_spec);
     state->indexer = state->builder ? add_type(module, &vr_py_indexer_spec) : NULL;
     state->data = state->indexer ? add_type(module, &vr_py_data_spec) : NULL;

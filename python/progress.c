@@ -14,28 +14,28 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static bool tell(const vr_py_call *call, const char *what, uint64_t done, uint64_t total)
+static bool tell(const vr_py_call *call, const vrec_progress_report *at)
 {
-    PyObject *result = PyObject_CallFunction(call->report, "sKK", what, (unsigned long long)done,
-                                             (unsigned long long)total);
+    PyObject *result = PyObject_CallFunction(call->report, "ssKK", at->phase, at->unit,
+                                             (unsigned long long)at->done, (unsigned long long)at->total);
     Py_XDECREF(result);
     return result != NULL;
 }
 
-static int report(void *context, const char *what, uint64_t done, uint64_t total)
+static int report(void *context, const vrec_progress_report *at)
 {
     vr_py_call *call = context;
     if (call->raised)
         return 1;
-    bool another = strncmp(call->what, what, sizeof call->what - 1) != 0;
-    bool must_tell = call->report && (another || done == total);
+    bool another = strncmp(call->phase, at->phase, sizeof call->phase - 1) != 0;
+    bool must_tell = call->report && (another || at->done == at->total);
     int64_t now = now_ns();
     if (!must_tell && now - call->last < EVERY_NS)
         return 0;
     if (another)
-        strncpy(call->what, what, sizeof call->what - 1);
+        strncpy(call->phase, at->phase, sizeof call->phase - 1);
     PyEval_RestoreThread(call->thread);
-    call->raised = PyErr_CheckSignals() != 0 || (call->report && !tell(call, what, done, total));
+    call->raised = PyErr_CheckSignals() != 0 || (call->report && !tell(call, at));
     call->last = now_ns();
     call->thread = PyEval_SaveThread();
     return call->raised;
@@ -43,7 +43,7 @@ static int report(void *context, const char *what, uint64_t done, uint64_t total
 
 void vr_py_begin(vr_py_call *call, PyObject *report_to)
 {
-    *call = (vr_py_call){ .progress = { .report = report, .context = call },
+    *call = (vr_py_call){ .progress = { sizeof call->progress, report, call },
                           .report = Py_IsNone(report_to) ? NULL : report_to,
                           .last = now_ns() };
     call->thread = PyEval_SaveThread();

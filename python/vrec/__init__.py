@@ -32,13 +32,18 @@ from ._errors import (
     DeadlineError,
     Error,
     FileError,
+    FileIsFolderError,
+    FileMissingError,
+    FilePermissionError,
     OptionError,
     OutOfMemoryError,
     UnavailableError,
     UnsupportedError,
 )
+from ._forecast import Forecast
 from ._indexer import Indexer
-from ._library import Option, backends, cpu, options, set_default_threads
+from ._library import Option, backends, cpu, get_default_threads, options, set_default_threads
+from ._tuning import Tuning, TuningStep
 from .serving import builder_factory
 
 __version__ = _version()
@@ -52,16 +57,23 @@ __all__ = [
     "DeadlineError",
     "Error",
     "FileError",
+    "FileIsFolderError",
+    "FileMissingError",
+    "FilePermissionError",
+    "Forecast",
     "Indexer",
     "Option",
     "OptionError",
     "OutOfMemoryError",
+    "Tuning",
+    "TuningStep",
     "UnavailableError",
     "UnsupportedError",
     "__version__",
     "backends",
     "builder_factory",
     "cpu",
+    "get_default_threads",
     "options",
     "read_bvecs",
     "read_fbin",

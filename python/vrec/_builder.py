@@ -7,9 +7,11 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 from . import _convert, _core
-from ._errors import OptionError
-from ._indexer import Indexer
+from ._errors import ArgumentError, OptionError
+from ._forecast import Forecast
+from ._indexer import Indexer, whole
 from ._library import OptionValue, backend_bytes, grouped, options, options_bytes, plain
+from ._names import are_names, lines
 from ._progress import Progress, bars
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ else:
 class Builder(Generic[I]):
     """The configuration of one backend. It makes indexers, and doesn't change.
 
-    `builder_factory` makes it. It may be shared between threads, and pickled.
+    `builder_factory` makes it. It may be shared between threads, and pickled. A subclass that has a
+    `from_embeddings` and a `from_index_file` of its own is a builder of its own, with nothing of vrec's behind it.
     """
 
     # Of a subclass: its backend, the options that may be given by position, and what it makes.
@@ -38,6 +41,8 @@ class Builder(Generic[I]):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if not hasattr(cls, "_backend"):  # one of the user's own
+            return
         cls.__signature__ = _signature(cls._backend, cls._positional)  # type: ignore[attr-defined]
         if "_backend" in cls.__dict__ and cls.__doc__:
             cls.__doc__ += f"\n\n{_options_section(cls._backend)}"
@@ -45,7 +50,11 @@ class Builder(Generic[I]):
     def __init__(self, *args: OptionValue, **config: OptionValue) -> None:
         name, positional = type(self).__name__, self._positional
         if not hasattr(self, "_backend"):
-            raise TypeError("builder_factory(backend, ...) makes builders")
+            if type(self).from_embeddings is Builder.from_embeddings:
+                raise TypeError("builder_factory(backend, ...) makes builders")
+            if args or config:
+                raise TypeError(f"{name} has no __init__ that takes arguments")
+            return
         if len(args) > len(positional):
             raise OptionError(f"{name} takes {len(positional)} options by position, not {len(args)}")
         by_position = dict(zip(positional, args))
@@ -90,17 +99,27 @@ class Builder(Generic[I]):
         made: I = indexer
         return made
 
-    def from_embeddings(self, embeddings: Any, *, progress: Progress | None = None) -> I:
+    def from_embeddings(
+        self, embeddings: Any, *, ids: Any = None, queries: Any = None, progress: Progress | bool | None = None
+    ) -> I:
         """Build an index.
 
         Parameters
         ----------
         embeddings : torch.Tensor or array_like, shape (n_items, dim)
-            The items, in any real number type; row i becomes item id i. Strided memory on the CPU is read
-            as it is, and copied once, as float32; tensors of other devices are copied there first.
-        progress : callable, optional
+            The items, in any real number type; row i becomes item id i, unless there are `ids`. Strided
+            memory on the CPU is read as it is, and copied once, as float32; tensors of other devices are
+            copied there first.
+        ids : torch.Tensor or array_like of int, or array_like of str, shape (n_items,), optional
+            The items' ids, each at most once. Integers, but for -1: results and exclusions are by these.
+            Texts are names (not milvus): ids are rows then, and `Indexer.names` and `Indexer.find` lead from
+            one to the other; lists of items may hold either.
+        queries : torch.Tensor or array_like, shape (n_queries, dim), optional
+            A sample of the queries that are to come, such as users, from which a graph learns which items belong
+            together (faiss HNSW). Some thousands are enough; of more than 32768 as many are used, evenly spread.
+        progress : callable or bool, optional
             Makes progress bars, as ``tqdm.tqdm`` does: ``bar = progress(total=..., desc=...)``, then
-            ``bar.update(n)`` and ``bar.close()``. An exception from ``update`` stops the call.
+            ``bar.update(n)`` and ``bar.close()``. An exception from ``update`` stops the call. True: tqdm's.
 
         Returns
         -------
@@ -118,17 +137,21 @@ class Builder(Generic[I]):
             The server failed, or didn't answer in time (milvus).
         """
         items = _convert.matrix(embeddings, "items")
+        sample = None if queries is None else _convert.matrix(queries, "queries")
         with bars(progress) as report:
-            return self._made(self._building.from_embeddings(items, report))
+            named = ids is not None and are_names(ids)
+            own = None if ids is None or named else _convert.ids(ids, "ids")
+            names = lines(ids, "ids") if named else None
+            return self._made(self._building.from_embeddings(items, own, names, sample, report))
 
-    def from_index_file(self, index_file: str | os.PathLike[str], *, progress: Progress | None = None) -> I:
+    def from_index_file(self, index_file: str | os.PathLike[str], *, progress: Progress | bool | None = None) -> I:
         """Open a saved index, of the backend library's own format.
 
         Parameters
         ----------
         index_file : str or os.PathLike
             The file.
-        progress : callable, optional
+        progress : callable or bool, optional
             As for `from_embeddings`.
 
         Returns
@@ -150,12 +173,59 @@ class Builder(Generic[I]):
         with bars(progress) as report:
             return self._made(self._handle.from_index_file(os.fsencode(index_file), report))
 
-    def attach(self, *, progress: Progress | None = None) -> I:
+    def estimate(
+        self,
+        rows: int | None = None,
+        dim: int | None = None,
+        *,
+        embeddings: Any = None,
+        ids: bool = False,
+        progress: Progress | bool | None = None,
+    ) -> Forecast:
+        """Say what an index would take, before it is built: memory, disk and time.
+
+        The time follows from building small ones here and now, for a second at most.
+
+        Parameters
+        ----------
+        rows, dim : int, optional
+            How many items, of how many values; by default as in `embeddings`.
+        embeddings : torch.Tensor or array_like, shape (n_items, dim), optional
+            The items, or some that are like them, for the trials; else these draw some.
+        ids : bool, optional
+            Whether the items will have integer ids of their own.
+        progress : callable or bool, optional
+            As for `from_embeddings`.
+
+        Returns
+        -------
+        Forecast
+            `file_bytes`, `index_bytes`, `codes_bytes`, `peak_bytes`, `seconds`.
+
+        Raises
+        ------
+        ArgumentError
+            No such index can be built.
+        UnsupportedError
+            Its server alone knows (milvus).
+        """
+        items = None if embeddings is None else _convert.matrix(embeddings, "embeddings")
+        if items is None and (rows is None or dim is None):
+            raise ArgumentError("estimate: rows and dim, or embeddings, say what is to be built")
+        counts = [0 if count is None else whole(count, name, "a whole number from 1 on")
+                  for count, name in ((rows, "rows"), (dim, "dim"))]
+        for name, count, given in zip(("rows", "dim"), counts, (rows, dim)):
+            if given is not None and count < 1:
+                raise ArgumentError(f"estimate: {name} is {count}; it takes a whole number from 1 on")
+        with bars(progress) as report:
+            return Forecast(*self._building.estimate(counts[0], counts[1], items, ids, report))
+
+    def attach(self, *, progress: Progress | bool | None = None) -> I:
         """Open an index where it is, on a server: the one that the options name (milvus: ``collection``).
 
         Parameters
         ----------
-        progress : callable, optional
+        progress : callable or bool, optional
             As for `from_embeddings`.
 
         Returns
@@ -175,26 +245,50 @@ class Builder(Generic[I]):
         with bars(progress) as report:
             return self._made(self._handle.attach(report))
 
-    def drop(self) -> None:
-        """Delete the index that the options name from its server, with all items (milvus).
+    def list_indexes(self, *, progress: Progress | bool | None = None) -> list[str]:
+        """Name the indexes on the server that the options name, in alphabetical order (milvus).
 
-        There is no way back.
+        Also those that a killed process has left, ``rechub_PROCESS_RANDOM``, for `drop` to delete.
+
+        Parameters
+        ----------
+        progress : callable or bool, optional
+            As for `from_embeddings`.
 
         Raises
         ------
         UnsupportedError, ArgumentError, UnavailableError, DeadlineError
             As for `attach`.
         """
-        self._handle.drop()
+        with bars(progress) as report:
+            return self._handle.list_indexes(report)
 
-    def verify(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
+    def drop(self, *, progress: Progress | bool | None = None) -> None:
+        """Delete the index that the options name from its server, with all items (milvus).
+
+        There is no way back.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            As for `from_embeddings`.
+
+        Raises
+        ------
+        UnsupportedError, ArgumentError, UnavailableError, DeadlineError
+            As for `attach`.
+        """
+        with bars(progress) as report:
+            self._handle.drop(report)
+
+    def verify(self, path: str | os.PathLike[str], *, progress: Progress | bool | None = None) -> None:
         """Check all of a saved index, also what `from_index_file` leaves for later.
 
         Parameters
         ----------
         path : str or os.PathLike
             The file, which is read as a whole.
-        progress : callable, optional
+        progress : callable or bool, optional
             As for `from_embeddings`.
 
         Raises
@@ -206,9 +300,13 @@ class Builder(Generic[I]):
             self._handle.verify(os.fsencode(path), report)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if not hasattr(self, "_config"):
+            return object.__new__, (type(self),), self.__dict__
         return _rebuild, (type(self), self._backend, self._config)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_config"):
+            return object.__repr__(self)
         hidden = {n for o in options(self._backend) if o.type == "secret" for n in (o.key, *o.aliases)}
         shown = [f"{key}={'<hidden>' if key in hidden else repr(v)}" for key, v in self._config.items()]
         return f"builder_factory({', '.join([repr(self._backend), *shown])})"

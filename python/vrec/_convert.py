@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ._errors import ArgumentError
+from ._errors import ArgumentError, OutOfMemoryError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,15 +29,23 @@ def is_tensor(value: object) -> bool:
     return torch is not None and isinstance(value, getattr(torch, "Tensor", ()))
 
 
+def is_sparse(value: Any) -> bool:
+    """Whether it is a torch tensor that isn't strided memory."""
+    return is_tensor(value) and value.layout is not sys.modules["torch"].strided
+
+
 def matrix(value: Any, what: str) -> Array:
     """The array of numbers that a value is, copied only if the extension couldn't read it as it is."""
     array: Array
-    if type(value) is np.ndarray:
-        array = value
-    else:
-        array = _tensor_array(value, what) if is_tensor(value) else _any_array(value, what)
-    if array.dtype.str not in _READ_AS_THEY_ARE:
-        array = _converted(array, what)
+    try:
+        if type(value) is np.ndarray:
+            array = value
+        else:
+            array = _tensor_array(value, what) if is_tensor(value) else _any_array(value, what)
+        if array.dtype.str not in _READ_AS_THEY_ARE:
+            array = _converted(array, what)
+    except MemoryError as error:
+        raise OutOfMemoryError(f"{what}: no memory for a copy in a type that is read: {error}") from error
     if array.ndim != 1 and array.ndim != 2:
         raise ArgumentError(f"{what}: an array of shape {array.shape}; it takes rows x dim values, or one row")
     if 0 in array.strides:  # it repeats itself, as broadcast_to makes it
@@ -47,7 +55,7 @@ def matrix(value: Any, what: str) -> Array:
 
 def _tensor_array(tensor: Any, what: str) -> Array:
     torch = sys.modules["torch"]
-    if tensor.layout is not torch.strided:
+    if is_sparse(tensor):
         raise ArgumentError(f"{what}: a sparse tensor ({tensor.layout}); pass x.to_dense()")
     if tensor.is_meta:
         raise ArgumentError(f"{what}: a tensor of the device \"meta\", without values")
@@ -100,21 +108,39 @@ def _dlpack_array(value: Any, what: str) -> Array:
 
 def _converted(array: Array, what: str) -> Array:
     """An array of a type that the library doesn't read, in one that it does."""
-    if array.dtype == object and array.ndim == 1 and len(array) > 0 and np.ndim(array[0]) == 1:
-        array = _stacked(array, what)  # a column of arrays
+    if array.dtype == object:
+        array = _of_objects(array, what)
     kind = array.dtype.kind
     if kind in "biu" and array.dtype.str[1:] != "u8":
         return array.astype(np.result_type(array.dtype, np.int32))
     # Types that other packages add to numpy, bfloat16 among them, are of kind V.
-    if kind in "uf" or (kind == "V" and array.dtype.type is not np.void):
+    if kind in "uf" or (kind == "V" and not issubclass(array.dtype.type, np.void)):
         with np.errstate(over="ignore"):  # items that become infinite are refused later, by row and column
             return array.astype(np.float32)
     raise ArgumentError(f"{what}: {array.dtype} values; it takes real numbers")
 
 
+def _of_objects(array: Array, what: str) -> Array:
+    """The numbers in an array of Python's objects, which is what numpy makes of some data frames."""
+    column = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if column.ndim == 1 and len(column) > 0 and np.ndim(column[0]) == 1:
+        return _stacked(column, what)  # a column of arrays
+    for kind in {type(each) for each in array.flat}:
+        if kind.__name__ in ("NAType", "NoneType"):
+            raise ArgumentError(f"{what}: missing values ({kind.__name__}); fill them first: x.fillna(...)")
+        if not issubclass(kind, (int, float, np.integer, np.floating, np.bool_)):
+            raise ArgumentError(f"{what}: {kind.__name__} values; it takes real numbers: x.astype(\"float32\")")
+    return array.astype(np.float64)
+
+
 def ids(value: Any, what: str) -> npt.NDArray[np.int64]:
     """A packed array of item ids."""
-    array = _tensor_array(value, what) if is_tensor(value) else np.asarray(value)
+    if is_sparse(value):
+        raise ArgumentError(f"{what}: a sparse tensor ({value.layout}); item ids are whole numbers in one row")
+    try:
+        array = _tensor_array(value, what) if is_tensor(value) else np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{what}: {type(value).__name__} is no list of item ids: {error}") from error
     if array.size == 0:
         return np.empty(0, np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":

@@ -42,6 +42,8 @@ def _write(path: _Path, vectors: Any, ending: str, dtype: npt.DTypeLike) -> None
 def _typed(array: _convert.Array, dtype: np.dtype[Any]) -> _convert.Array:
     with np.errstate(all="ignore"):
         typed = array.astype(dtype)
+    if dtype.kind == "f" and not np.array_equal(np.isfinite(typed), np.isfinite(array)):
+        raise ArgumentError(f"vectors: values that {dtype} can't hold")
     if dtype.kind != "f" and not np.array_equal(typed, array):
         raise ArgumentError(f"vectors: values that {dtype} can't hold")
     return typed

@@ -6,7 +6,25 @@ import errno
 
 
 class Error(Exception):
-    """Anything that vrec refuses or fails at. Its subclasses are also Python's own exceptions."""
+    """Anything that vrec refuses or fails at. Its subclasses are also Python's own exceptions.
+
+    Attributes
+    ----------
+    subject : str
+        The argument or option that is to blame, as the C interface calls it: "items", "exclude_ids",
+        "efSearch". Empty if there is none.
+    row : int or None
+        The first row, or place in a list, that is to blame.
+    offset : int or None
+        The byte of a file where it stands.
+    done : int or None
+        How many rows, from the first on, a failed build, upsert or delete on a server has surely dealt with.
+    """
+
+    subject: str = ""
+    row: int | None = None
+    offset: int | None = None
+    done: int | None = None
 
 
 class ArgumentError(Error, ValueError):
@@ -85,10 +103,37 @@ _OF_ERRNO: dict[int, type[FileError]] = {
 }
 
 
-def from_status(status: int, system_error: int, message: str, path: str | None, of_options: bool) -> Error:
-    """The exception for a failed call. of_options: what was invalid is an option."""
+for _class in (*_OF_STATUS.values(), *_OF_ERRNO.values(), Error, OptionError, ClosedError):
+    _class.__module__ = "vrec"  # where people find them, and what tracebacks say
+
+
+def from_system(system_error: int, message: str, path: str | None) -> FileError:
+    """The exception for what the operating system refused."""
+    return _OF_ERRNO.get(system_error, FileError)(system_error, message, path)
+
+
+def from_library(
+    status: int,
+    system_error: int,
+    row: int,
+    offset: int,
+    done: int,
+    subject: str,
+    message: str,
+    path: str | None,
+    of_options: bool,
+) -> Error:
+    """The exception for a failed call. Numbers are -1 if unknown. of_options: what was invalid is an option."""
+    error: Error
     if status == _IO and system_error:
-        return _OF_ERRNO.get(system_error, FileError)(system_error, message, path)
-    if status == _INVALID and of_options:
-        return OptionError(message)
-    return _OF_STATUS.get(status, Error)(message)
+        error = from_system(system_error, message, path)
+    elif status == _INVALID and of_options:
+        error = OptionError(message)
+    else:
+        error = _OF_STATUS.get(status, Error)(message)
+    if subject:
+        error.subject = subject
+    for name, value in (("row", row), ("offset", offset), ("done", done)):
+        if value >= 0:
+            setattr(error, name, value)
+    return error

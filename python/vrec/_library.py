@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import operator
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import SupportsIndex, TypeAlias
+
+import numpy as np
 
 from . import _core
 from ._errors import OptionError, UnsupportedError
 
-OptionValue: TypeAlias = str | SupportsIndex | os.PathLike[str] | None
+OptionValue: TypeAlias = str | SupportsIndex | os.PathLike[str] | Mapping[str, object] | None
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Option:
     aliases : tuple of str
         Other names of it.
     type : str
-        "int", "uint" (64 bits), "choice", "text" or "secret".
+        "int", "uint" (64 bits), "float", "choice", "text" or "secret".
     default : int, str or None
         Its value if it isn't given; None if it has none.
     range : str
@@ -132,15 +135,45 @@ def _plain(backend: str, key: str, value: OptionValue) -> str | int | None:
         return value
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, float):
-        return float.__repr__(value)  # the library refuses it, and says what it takes
-    if not isinstance(value, bool):
+    if isinstance(value, (float, np.floating)):
+        # Where it takes none the library refuses it, and says what it takes. It reads no exponents.
+        text = float.__repr__(float(value))
+        return f"{float(value):.9f}" if "e-" in text else text
+    if isinstance(value, bool):
+        choice = _choice(backend, key, value)
+        if choice is not None:
+            return choice
+    elif isinstance(value, Mapping):
+        if _find(backend, key).type == "text":
+            return _json(backend, key, value)
+    else:
         try:
             return operator.index(value)
         except TypeError:
             pass
     # Its type, not its value, which may be a secret.
     raise OptionError(f"{backend}: {key} is a {type(value).__name__}; it takes a text, a whole number or None")
+
+
+def _json(backend: str, key: str, value: Mapping[str, object]) -> str:
+    import json  # which few need
+
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{backend}: {key} can't be written as JSON: {error}") from error
+
+
+def _find(backend: str, key: str) -> Option:
+    return next(each for each in options(backend) if key in (each.key, *each.aliases))
+
+
+def _choice(backend: str, key: str, value: bool) -> str | None:
+    """What True or False is among the choices of an option, if it has two such."""
+    option = _find(backend, key)
+    choices = option.range.split(", ") if option.type == "choice" else []
+    meant = ("yes", "on", "auto") if value else ("no", "off")
+    return next((choice for choice in meant if choice in choices), None)
 
 
 def options_bytes(backend: str, config: dict[str, str | int | None]) -> bytes:
@@ -168,13 +201,21 @@ def cpu() -> str:
     return _core.cpu()
 
 
+def get_default_threads() -> int:
+    """How many threads a call uses that asks for 0; -1 is all cores.
+
+    Until `set_default_threads` says otherwise it is what the environment variable VREC_THREADS says, else -1.
+    """
+    return _core.default_threads()
+
+
 def set_default_threads(threads: int) -> None:
     """Say how many threads a call uses that asks for 0.
 
     Parameters
     ----------
     threads : int
-        -1: all cores (the start value); or 1 and up. Holds for the whole process, from the next call on.
+        -1: all cores; or 1 and up. Holds for the whole process, from the next call on.
 
     Raises
     ------

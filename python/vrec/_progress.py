@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
+
+from ._errors import ArgumentError
 
 
 class Bar(Protocol):
@@ -21,7 +23,7 @@ class Progress(Protocol):
     def __call__(self, *, total: int, desc: str) -> Bar: ...
 
 
-Report: TypeAlias = Callable[[str, int, int], object]
+Report: TypeAlias = Callable[[str, str, int, int], object]
 
 
 class _Bars:
@@ -31,10 +33,16 @@ class _Bars:
         self._what = ""
         self._done = self._total = 0
 
-    def report(self, what: str, done: int, total: int) -> None:
+    def _words(self, unit: str) -> dict[str, Any]:
+        """What tqdm's bars are told besides; others are called with what was promised."""
+        if not hasattr(self._make, "format_sizeof"):
+            return {}
+        return {"unit": "B", "unit_scale": True} if unit == "bytes" else {"unit": f" {unit}", "unit_scale": True}
+
+    def report(self, what: str, unit: str, done: int, total: int) -> None:
         if self._bar is None or what != self._what:
             self.complete()
-            self._bar = self._make(total=total, desc=what)
+            self._bar = self._make(total=total, desc=what, **self._words(unit))
             self._what, self._done, self._total = what, 0, total
         if done > self._done:
             self._bar.update(done - self._done)
@@ -52,13 +60,22 @@ class _Bars:
             bar.close()
 
 
+def _tqdm() -> Progress:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ArgumentError("progress=True draws with tqdm, which isn't there: pip install tqdm") from None
+    bar: Progress = tqdm
+    return bar
+
+
 @contextmanager
-def bars(progress: Progress | None) -> Iterator[Report | None]:
+def bars(progress: Progress | bool | None) -> Iterator[Report | None]:
     """What the extension calls, for the length of a call."""
-    if progress is None:
+    if progress is None or progress is False:
         yield None
         return
-    made = _Bars(progress)
+    made = _Bars(_tqdm() if progress is True else progress)
     try:
         yield made.report
         made.complete()

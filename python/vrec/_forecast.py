@@ -1,0 +1,34 @@
+"""What an index would take. SPDX-License-Identifier: Apache-2.0"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What `Builder.estimate` says of an index: sizes in bytes, within 15 %.
+
+    Attributes
+    ----------
+    file_bytes : int
+        Of the file; faiss: to the byte.
+    index_bytes : int
+        Of memory, with the codes that are made when the index is.
+    codes_bytes : int
+        Of memory that queries add, once that pays (option ``codes``).
+    peak_bytes : int
+        Of memory while it is built, at the most, without the items that are given.
+    seconds : float
+        Of the build, on this machine as it is now: with embeddings within a factor of 1.5, without up to 5 times too
+        long for HNSW.
+    trial_rows : int
+        Items of the largest trial that `seconds` follows from.
+    """
+
+    file_bytes: int
+    index_bytes: int
+    codes_bytes: int
+    peak_bytes: int
+    seconds: float
+    trial_rows: int
