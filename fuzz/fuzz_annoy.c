@@ -4,6 +4,7 @@
 #include "annoy/backend.h"
 #include "annoy/file.h"
 #include "annoy/verify.h"
+#include "api/indexer.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -20,27 +21,27 @@ static void require(bool condition)
 }
 
 /* Queries: what the file holds, so that hostile values meet each other. */
-static void ask(vr_annoy *forest, const uint8_t *data, size_t size)
+static void ask(const vrec_indexer *indexer, const uint8_t *data, size_t size)
 {
     static float queries[QUERIES * 16], distances[QUERIES * TOP_K];
     static int64_t ids[QUERIES * TOP_K];
-    static size_t counts[QUERIES];
+    static int64_t counts[QUERIES];
     vrec_error error = { 0 };
     for (size_t at = 0; at < sizeof queries; at += size)
         memcpy((uint8_t *)queries + at, data, vr_min(size, sizeof queries - at));
     for (size_t i = 0; i < 16; i++)
         queries[i] = (float)i - 5.5f;
-    vr_options_init(&forest->base.options, vr_annoy_backend.options);
-    vrec_matrix matrix = vrec_matrix_f32(queries, QUERIES, forest->base.dim);
+    vrec_matrix matrix = vrec_matrix_f32(queries, QUERIES, vrec_dim(indexer));
     for (size_t i = 0; i < 2; i++) {
         vrec_query_options options = { .struct_size = sizeof options,
                                        .threads = 1,
                                        .overrides = i ? "searchk=100000" : NULL };
         vrec_status status =
-            vrec_query(&forest->base, &matrix, TOP_K, &options, ids, distances, counts, &error);
+            vrec_query(indexer, &matrix, TOP_K, &options,
+                       &(vrec_results){ sizeof(vrec_results), ids, distances, counts }, &error);
         require(status == VREC_OK || (status == VREC_CORRUPT && error.message[0]));
         for (size_t j = 0; j < QUERIES * TOP_K; j++) {
-            require(ids[j] >= -1 && ids[j] < (int64_t)forest->count);
+            require(ids[j] >= -1 && ids[j] < (int64_t)vrec_rows(indexer));
             require(ids[j] < 0 || isfinite(distances[j]));
         }
     }
@@ -67,9 +68,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require((status == VREC_OK) == (error.message[0] == '\0'));
     if (status != VREC_OK)
         return 0;
-    ask(forest, data, size);
     status = vr_annoy_verify(forest, "the file", NULL, &error);
     require(status == VREC_OK || (status == VREC_CORRUPT && error.message[0]));
-    vr_annoy_free(&forest->base);
+    vr_options options;
+    vrec_indexer *indexer = NULL;
+    vr_options_init(&options, vr_annoy_backend.options);
+    require(vr_indexer_make(&forest->base, &options, &indexer, &error) == VREC_OK);
+    ask(indexer, data, size);
+    vrec_indexer_free(indexer);
     return 0;
 }

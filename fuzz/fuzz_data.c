@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vrec_matrix matrix;
     vrec_error error;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (vr_format_view(vr_format_of(names[i], NULL), &map, names[i], &matrix, &error) == VREC_OK)
+        if (vr_format_view(vr_format_of(names[i], NULL), &map, names[i], &matrix, &(bool){ false },
+                           &error) == VREC_OK)
             touch(&matrix);
     return 0;
 }

@@ -89,6 +89,57 @@ def graph_seeds():
     yield "hnsw-odd-values", hnsw(L2, 5, 2, storage=flat(b"IxF2", L2, 5, 2, odd))
 
 
+def lists(metric, sizes, dim, *, form=None, quantizer=None, kind=0, ids=None, rows=None, probes=2):
+    """An IVF index whose list i has sizes[i] items."""
+    total, count = sum(sizes), len(sizes)
+    head = struct.pack("<iqqqBi", dim, total if rows is None else rows, 1 << 20, 1 << 20, 1, metric)
+    head += struct.pack("<QQ", count, probes) + (quantizer or flat(b"IxF2" if metric == L2 else b"IxFI", metric, count, dim))
+    places = [list_no << 32 | i for list_no, size in enumerate(sizes) for i in range(size)]
+    head += struct.pack("<B", kind) + vector("q", places if kind == 1 else [])
+    if kind == 2:
+        head += struct.pack("<Q", total) + b"".join(struct.pack("<qq", *pair) for pair in enumerate(places))
+    full = sum(size > 0 for size in sizes) > count // 2 if form is None else form == "full"
+    pairs = [number for list_no, size in enumerate(sizes) if size for number in (list_no, size)]
+    body = b"ilar" + struct.pack("<QQ", count, 4 * dim) + (b"full" + vector("Q", sizes) if full else b"sprs" + vector("Q", pairs))
+    ids = list(range(total)) if ids is None else list(ids)
+    for size in sizes:
+        body += values(size * dim) + struct.pack(f"<{size}q", *ids[:size])
+        ids = ids[size:]
+    return b"IwFl" + head + body
+
+
+def old_lists(fourcc, sizes, dim):
+    total, count = sum(sizes), len(sizes)
+    body = struct.pack("<iqqqBiQQ", dim, total, 1 << 20, 1 << 20, 1, L2, count, 1) + flat(b"IxF2", L2, count, dim)
+    body += b"".join(vector("q", range(size)) for size in sizes) + b"\0" + vector("q", [])
+    for size in sizes:
+        body += struct.pack("<Q", size * dim * (4 if fourcc == b"IvFL" else 1)) + values(size * dim)
+    return fourcc + body
+
+
+def list_seeds():
+    for metric in (L2, IP):
+        for sizes, dim in (((0,), 3), ((1,), 1), ((2, 0, 5, 1), 4), ((0, 0, 33, 0, 0), 5), ((40, 1, 33, 0), 17)):
+            yield f"ivf-{metric}-{len(sizes)}-{sum(sizes)}-{dim}", lists(metric, sizes, dim)
+    for form in ("full", "sparse"):
+        yield f"ivf-{form}", lists(L2, (3, 0, 2), 2, form=form)
+    for kind in (1, 2):
+        yield f"ivf-map-{kind}", lists(L2, (3, 0, 2), 2, kind=kind)
+    for fourcc in (b"IvFl", b"IvFL"):
+        yield f"ivf-{fourcc.decode()}", old_lists(fourcc, (3, 0, 2), 2)
+    yield "ivf-own-ids", lists(L2, (3, 0, 2), 2, ids=(7, -1, 7, -5, 1 << 62))
+    yield "ivf-in-id-map", id_map(b"IxMp", lists(L2, (3, 0), 2), 3, 2, (7, -1, 5))
+    yield "ivf-lost-rows", lists(L2, (3, 0, 2), 2, rows=9)
+    yield "ivf-few-rows", lists(L2, (3, 0, 2), 2, rows=4)
+    yield "ivf-no-probes", lists(L2, (3, 0, 2), 2, probes=0)
+    yield "ivf-many-probes", lists(L2, (3, 0, 2), 2, probes=(1 << 64) - 1)
+    yield "ivf-by-graph", lists(L2, (3, 0, 2, 1, 1, 1, 4, 5, 9), 5, quantizer=hnsw(L2, 9, 5))
+    yield "ivf-other-metric", lists(L2, (3, 0, 2), 2, quantizer=flat(b"IxFI", IP, 3, 2))
+    yield "ivf-few-centroids", lists(L2, (3, 0, 2), 2, quantizer=flat(b"IxF2", L2, 2, 2))
+    odd = struct.pack("<6f", float("nan"), 1, float("inf"), 3e38, -3e38, 1e-45)
+    yield "ivf-odd-centroids", lists(L2, (3, 0, 2), 2, quantizer=flat(b"IxF2", L2, 3, 2, odd))
+
+
 def bad_seeds():
     whole = flat(b"IxF2", L2, 3, 2)
     for size in (0, 1, 3, 4, 44, 45, len(whole) - 1):
@@ -112,7 +163,7 @@ def bad_seeds():
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for seeds in (good_seeds(), nested_seeds(), graph_seeds(), bad_seeds()):
+    for seeds in (good_seeds(), nested_seeds(), graph_seeds(), list_seeds(), bad_seeds()):
         for name, content in seeds:
             (folder / name).write_bytes(content)
 

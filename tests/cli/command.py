@@ -18,7 +18,7 @@ import numpy as np
 VREC = os.path.abspath(os.environ["VREC_BIN"])
 SANITIZED = b"__asan_init" in open(VREC, "rb").read() or b"__tsan_init" in open(VREC, "rb").read()
 HOLD = pathlib.Path(VREC).parents[1] / "tests/libhold.so"  # meson builds it beside the command
-COMMANDS = ["build", "query", "info", "verify", "upsert", "delete", "drop", "version", "help", "completion", "man"]
+COMMANDS = ["build", "query", "eval", "info", "estimate", "tune", "add", "optimize", "verify", "upsert", "delete", "list", "drop", "version", "help", "completion", "man"]
 
 
 def vrec(*args, **options):

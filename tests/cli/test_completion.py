@@ -1,4 +1,4 @@
-"""What bash offers.
+"""What shells offer.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -7,34 +7,50 @@ import re
 import subprocess
 
 import pytest
-from command import COMMANDS, backends, groups, succeed
+from command import COMMANDS, VREC, backends, groups, succeed
 
 
 @pytest.fixture(scope="module")
-def completion(tmp_path_factory):
-    path = tmp_path_factory.mktemp("completion") / "vrec"
-    path.write_text(succeed("completion", "bash"))
-    return path
+def scripts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("completion")
+    for shell in ("bash", "zsh", "fish"):
+        (folder / shell).write_text(succeed("completion", shell))
+    return folder
 
 
-def complete(script, *words):
-    """What bash would offer for the last of these words."""
-    code = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vrec; printf "%s\\n" "${COMPREPLY[@]}"'
-    done = subprocess.run(["bash", "-u", "-c", code, "bash", script, *words], capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def completion(scripts):
+    return scripts / "bash"
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()
 
 
-def test_completion_script_is_bash(completion):
-    done = subprocess.run(["bash", "-n", completion], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+def complete(script, *words):
+    """What bash would offer for the last of these words, as it parts them."""
+    code = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vrec; printf "%s\\n" "${COMPREPLY[@]-}"'
+    return run("bash", "-u", "-c", code, "bash", script, VREC, *words[1:])
+
+
+def complete_zsh(scripts, *words):
+    """The same of zsh, whose own functions are stood in for: one takes what is offered, one is for files."""
+    code = ('compadd() { print -l -- "${(@P)2}" }; _files() { print FILES }; compdef() { : }; source "$1"; shift; '
+            'words=("$@"); CURRENT=$#; _vrec')
+    return run("zsh", "-f", "-c", code, "zsh", scripts / "zsh", VREC, *words)
+
+
+def complete_fish(scripts, line):
+    return run("fish", "--no-config", "-c", f"source {scripts / 'fish'}; complete -C '{VREC} {line}'")
 
 
 @pytest.mark.parametrize("offered, words", [
     (COMMANDS, ["vrec", ""]),
     (["build"], ["vrec", "bu"]),
     (["faiss"], ["vrec", "build", "fa"]),
-    (["--metric"], ["vrec", "build", "faiss", "--me"]),
+    (["--metric", "--memory"], ["vrec", "build", "faiss", "--me"]),
     (["--metric"], ["vrec", "info", "--me"]),
     (["L2", "IP"], ["vrec", "build", "faiss", "--metric", ""]),
     (["IP"], ["vrec", "build", "faiss", "--metric_type", "I"]),
@@ -46,14 +62,40 @@ def test_completion_script_is_bash(completion):
     (["--ids"], ["vrec", "query", "faiss", "i.index", "--id"]),
     (["faiss"], ["vrec", "help", "fa"]),
     (["query"], ["vrec", "help", "qu"]),
-    (["bash"], ["vrec", "completion", ""]),
+    (["bash", "zsh", "fish"], ["vrec", "completion", ""]),
+    (["angular"], ["vrec", "build", "annoy", "--metric", "=", "a"]),
+    (["angular"], ["vrec", "build", "annoy", "--metric", "a"]),
+    (["--n-trees"], ["vrec", "build", "annoy", "--n-"]),
+    (["--top-k"], ["vrec", "query", "faiss", "--top-"]),
+    (["per_tree"], ["vrec", "build", "annoy", "--stream", "p"]),
+    ([], ["vrec", "build", "faiss", "-o", ""]),
+    ([], ["vrec", "query", "faiss", "--ids", ""]),
     ([], ["vrec", "nonsense", ""]),
 ])
 def test_completion(completion, offered, words):
     assert complete(completion, *words) == offered
 
 
-PLACES = {"build": {"build"}, "query": {"open", "query"}}  # where options count; elsewhere: where one opens
+@pytest.mark.parametrize("offered, words", [
+    (COMMANDS, [""]),
+    (["--metric=angular"], ["build", "annoy", "--metric=a"]),
+    (["--n-trees"], ["build", "annoy", "--n-"]),
+    (["FILES"], ["build", "annoy", "items.npy", "-o", ""]),
+])
+def test_completion_of_zsh_and_fish(scripts, offered, words):
+    assert complete_zsh(scripts, *words) == offered
+    if offered != ["FILES"]:
+        assert sorted(complete_fish(scripts, " ".join(words))) == sorted(offered)
+
+
+@pytest.mark.parametrize("words", [[], ["build"], ["build", "--"], ["nonsense", "--", ""], ["build", "--=", "="],
+                                   ["build", "-", ""], ["--", "x"], ["build", "--" + "m" * 500 + "=", ""],
+                                   ["build", "faiss", "--index_type", "x" * 500, "--"]])
+def test_any_words_are_taken(words):
+    succeed("complete", *words)
+
+
+PLACES = {"build": {"build"}, "estimate": {"build"}, "query": {"open", "query"}}  # where options count; elsewhere: where one opens
 
 
 @pytest.mark.parametrize("words, offered, hidden", [

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 import os
 import pty
+import re
 import signal
 
 import numpy as np
@@ -44,16 +45,19 @@ def long_work(folder):
 
 
 def test_a_bar_on_a_terminal_and_ctrl_c(long_work):
-    code, seen = run_on_terminal(long_work, until=b" %")
+    code, seen = run_on_terminal(long_work, until=b" left")
     assert code == 130
-    assert b"\rsearching " in seen
+    line = re.search(rb"\rsearching  \[#*\.*\]  +\d+ %  [\d.e+]+k? queries/s  0:\d\d, (\d+:)?\d+:\d\d left\x1b\[K", seen)
+    assert line and len(line[0]) < 85
     assert seen.endswith(b"\r\x1b[Kvrec: stopped by signal 2 (Interrupt)\r\n")
     assert not os.path.exists("ids.npy")
 
 
 def test_no_bar_for_quick_work(index):
     code, seen = run_on_terminal(["build", "faiss", "items.npy", "-o", "x.index"])
-    assert code == 0 and seen.startswith(b"x.index: faiss Flat L2") and seen.count(b"\r") == 1
+    assert code == 0
+    seconds = float(re.search(rb"x\.index: faiss Flat L2, 300 x 16, (\d+\.\d\d) s\r\n$", seen)[1])
+    assert seconds >= 1 or seen.count(b"\r") == 1  # on a machine so busy that it is long work, a bar is right
 
 
 @pytest.mark.slow

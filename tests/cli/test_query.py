@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from command import fail, integers, nearest, parse_json, parse_text, succeed
+from command import fail, integers, nearest, parse_json, parse_text, succeed, vrec
 
 
 @pytest.mark.parametrize("metric", ["L2", "IP"])
@@ -21,7 +21,9 @@ def test_all_forms_of_output_say_the_same(folder, metric):
     query = ("query", "faiss", "i.index", "users.npy", "-k", 7)
     assert parse_text(succeed(*query), 40) == expected
     assert parse_json(succeed(*query, "--json")) == expected
-    assert succeed(*query, "--ids", "ids.npy", "--distances", "d.npy") == ""
+    said = succeed(*query, "--ids", "ids.npy", "--distances", "d.npy")
+    assert re.fullmatch(r"40 queries x 7, \d+\.\d\d s\n", said)
+    assert succeed(*query, "--ids", "ids.npy", "--distances", "d.npy", "--quiet") == ""
     ids, distances = np.load("ids.npy"), np.load("d.npy")
     assert (ids.dtype, distances.dtype) == (np.int64, np.float32)
     assert list(zip(ids.tolist(), distances.tolist())) == expected
@@ -76,11 +78,37 @@ def test_exclusions(folder, integer):
     assert parse_text(out, 9000) == nearest(items, users, 5, "L2", excluded)
 
 
+def test_lists_for_all_queries(folder):
+    items, users = integers(60, 8, seed=8), integers(5000, 8, seed=9)
+    without, allow = np.array([50, 3, 4, 59, 3, 777, -5]), np.arange(59, -1, -2, dtype=np.int32)
+    for name, array in {"items": items, "users": users, "without": without, "allow": allow}.items():
+        np.save(f"{name}.npy", array)
+    succeed("build", "faiss", "items.npy", "-o", "i.index")
+    query = ["query", "faiss", "i.index", "users.npy", "-k", 5]
+    others = np.setdiff1d(np.arange(60), allow)
+    assert parse_text(succeed(*query, "--without", "without.npy"), 5000) == nearest(items, users, 5, "L2", [without] * 5000)
+    assert parse_text(succeed(*query, "--allow", "allow.npy"), 5000) == nearest(items, users, 5, "L2", [others] * 5000)
+    out = succeed(*query, "--allow=allow.npy", "--without=without.npy")
+    assert parse_text(out, 5000) == nearest(items, users, 5, "L2", [np.union1d(others, without)] * 5000)
+    np.save("none.npy", np.zeros(0, int))
+    assert succeed(*query, "--allow", "none.npy") == ""
+    assert succeed(*query, "--without", "none.npy") == succeed(*query)
+
+
 def test_info(index):
     text = dict(line.split(maxsplit=1) for line in succeed("info", index).splitlines())
     assert text["metric"] == "L2" and text["rows"] == "300" and text["dim"] == "16"
     facts = json.loads(succeed("info", "faiss", index, "--json"))
     assert facts["index_type"] == "Flat" and facts["rows"] == 300 and facts["notes"] == []
+
+
+def test_info_of_a_graph(folder):
+    succeed("build", "faiss", "items.npy", "-o", "graph.index", "--index_type", "HNSW", "--m", "4", "--quiet")
+    text = dict(line.split(maxsplit=1) for line in succeed("info", "graph.index").splitlines())
+    assert text["degree_max"] == "8" and text["reach_entry"] == text["reach_upper"] == "1" and "note" not in text
+    facts = json.loads(succeed("info", "graph.index", "--json"))
+    assert 1 <= facts["degree_min"] <= facts["degree_mean"] <= facts["degree_max"] == 8
+    assert facts["reach_entry"] == facts["reach_upper"] == 1.0
 
 
 def test_version_names_the_instruction_set(folder):
@@ -108,3 +136,93 @@ def test_a_file_whose_name_begins_with_a_dash(folder):
 
 def test_quiet(folder):
     assert succeed("build", "faiss", "items.npy", "--output", "i.index", "--quiet") == ""
+
+
+def test_a_forest_learns_the_dim_from_the_queries(folder):
+    succeed("build", "annoy", "items.npy", "-o", "i.ann")
+    told = succeed("query", "annoy", "--d", 16, "i.ann", "users.npy")
+    assert succeed("query", "annoy", "i.ann", "users.npy") == told
+    np.save("wide.npy", np.zeros((1, 17), np.float32))
+    fail(1, "the queries have 17 values each, the index has 16", "query", "annoy", "--d", 16, "i.ann", "wide.npy")
+    fail(1, "metric or d is wrong", "query", "annoy", "i.ann", "wide.npy")
+
+
+def test_what_may_be_a_forest_is_told_how_to_open(folder):
+    succeed("build", "annoy", "items.npy", "-o", "i.ann")
+    fail(1, "if it is Annoy's: vrec info annoy --d N", "info", "i.ann")
+    done = fail(1, "i.ann is no FAISS index", "info", "faiss", "i.ann")
+    assert "Annoy" not in done.stderr
+
+
+@pytest.mark.parametrize("flags", [["-qk5"], ["-qk=5"], ["-q", "-k5"], ["--k", 5, "--q"], ["-qk", 5]])
+def test_letters_stand_together(index, flags):
+    assert succeed("query", "faiss", index, "users.npy", *flags) == succeed(
+        "query", "faiss", index, "users.npy", "--top_k", "5", "--quiet")
+
+
+def test_threads_of_the_environment(index):
+    told = succeed("query", "faiss", index, "users.npy")
+    for threads in ("1", "3", "-1", ""):
+        assert succeed("query", "faiss", index, "users.npy", env={**os.environ, "VREC_THREADS": threads}) == told
+    for threads in ("0", "many", "2x", "-2", "99999999999"):
+        done = vrec("query", "faiss", index, "users.npy", env={**os.environ, "VREC_THREADS": threads})
+        assert (done.returncode, done.stdout) == (0, told)
+        assert done.stderr == "vrec: VREC_THREADS is no number of threads (-1, or 1 and up); all cores are used\n"
+
+
+def test_an_unknown_instruction_set_is_said_once(index):
+    usual = succeed("version")
+    for wish in ("avx1024", "AVX2"):
+        done = vrec("query", "faiss", index, "users.npy", env={**os.environ, "VREC_CPU": wish})
+        assert done.returncode == 0 and done.stdout == succeed("query", "faiss", index, "users.npy")
+        assert done.stderr == ("vrec: VREC_CPU names no instruction set of this machine; "
+                               f"{usual.split()[-1]} is used\n")
+    assert succeed("version", env={**os.environ, "VREC_CPU": ""}) == succeed("-V") == usual
+
+
+@pytest.mark.parametrize("merge", [None, "best", "sum", "round-robin"])
+def test_interests(folder, merge):
+    """Users of four interests, some not valid, in several blocks; and exclusions, which are of users."""
+    users, each, k = 5000, 4, 3
+    items, interests = integers(60, 8, seed=8), integers(users * each, 8, seed=9)
+    rng = np.random.default_rng(10)
+    valid = rng.integers(0, each + 1, users)
+    offsets, out = np.arange(users + 1), rng.integers(0, 60, users)
+    for name, array in (("items", items), ("many", interests), ("valid", valid), ("offsets", offsets), ("out", out)):
+        np.save(f"{name}.npy", array)
+    succeed("build", "faiss", "items.npy", "-o", "i.index")
+    succeed("query", "faiss", "i.index", "many.npy", "-k", k, "--interests", each, "--valid", "valid.npy",
+            *(["--merge", merge] if merge else []), "--exclude", "offsets.npy", "out.npy", "--ids", "ids.npy",
+            "--distances", "d.npy", "-q")
+    ids, distances = np.load("ids.npy"), np.load("d.npy")
+    assert ids.shape == (users, k)
+    pairs = ((interests.reshape(users, each, 1, 8).astype(float) - items) ** 2).sum(3)
+    pairs[np.arange(users), :, out] = np.inf
+    lists = np.argsort(pairs, axis=2, kind="stable")[:, :, :k]
+    for u in range(users):
+        mine, found = pairs[u, :valid[u]], lists[u, :valid[u]]
+        if valid[u] == 0:
+            assert np.all(ids[u] == -1) and np.all(np.isinf(distances[u]))
+        elif merge == "round-robin":
+            assert set(ids[u]) <= set(found.ravel()) and ids[u, 0] == found[0, 0] and len(set(ids[u])) == k
+        else:
+            any_of = np.unique(found)
+            score = mine[:, any_of].sum(0) if merge == "sum" else mine[:, any_of].min(0)
+            order = np.lexsort((any_of, score))[:k]
+            assert ids[u].tolist() == any_of[order].tolist() and distances[u].tolist() == score[order].tolist()
+
+
+@pytest.mark.parametrize("flags, code, message", [
+    (["--merge", "sum"], 2, "--merge needs --interests N"),
+    (["--valid", "v.npy"], 2, "--valid needs --interests N"),
+    (["--interests", "0"], 2, '--interests is "0"; it takes 1 and up'),
+    (["--interests", "2", "--merge", "max"], 2, '--merge is "max"; it takes best, sum or round-robin'),
+    (["--interests", "3"], 1, "users.npy: 40 rows aren't those of users with 3 interests each"),
+    (["--interests", "4", "--valid", "v.npy"], 1, "v.npy: it has 3 numbers, and there are 10 users"),
+    (["--interests", "20", "--valid", "w.npy"], 1, "w.npy: user 1 has 21 valid interests; it takes 0 to 20"),
+    (["--interests", "4", "--valid", "v.npy", "--ids", "v.npy"], 2, "v.npy"),
+])
+def test_interests_that_cannot_be(index, flags, code, message):
+    np.save("v.npy", np.array([1, 2, 3]))
+    np.save("w.npy", np.array([20, 21]))
+    fail(code, message, "query", "faiss", index, "users.npy", *flags)

@@ -5,10 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 import os
 import resource
+import subprocess
 
 import numpy as np
 import pytest
-from command import fail, integers, parse_json, succeed
+from command import fail, integers, parse_json, succeed, vrec
 
 
 def linked(name, how):
@@ -30,6 +31,10 @@ def test_an_output_that_is_an_input(index, how):
     query = ("query", "faiss", "items.index", "users.npy")
     fail(2, "which would be lost", "build", "faiss", "items.npy", "-o", linked("items.npy", how))
     fail(2, "which would be lost", *query, "--ids", linked("items.index", how))
+    fail(2, "which would be lost", *query, "--without", "seen_ids.npy", "--ids", "seen_ids.npy")
+    fail(2, "which would be lost", *query, "--allow", "seen_ids.npy", "--ids", "seen_ids.npy")
+    fail(2, "--exclude and --without are both given", *query, "--exclude", "seen_offsets.npy", "seen_ids.npy",
+         "--without", "seen_ids.npy")
     fail(2, "which would be lost", *query, "--exclude", "seen_offsets.npy", "seen_ids.npy",
          "--distances", "./seen_ids.npy")
     assert contents() == before
@@ -66,15 +71,18 @@ def test_files_that_are_missing_empty_or_foreign(index):
     open("long.npy", "wb").write(whole + b"more")
     for name, message in [("missing.npy", "No such file"), ("empty.npy", "no .npy file"),
                           ("foreign.npy", "no .npy file"), ("short.npy", "cut short"),
-                          ("long.npy", "goes on to byte"), (".", "ending"), ("items.index", "ending")]:
+                          ("long.npy", "goes on to byte")]:
         fail(1, message, "build", "faiss", name, "-o", "x.index")
         fail(1, message, "query", "faiss", "items.index", name)
+    fail(1, "Is a directory", "build", "faiss", ".", "-o", "x.index")
+    for name in (".", "items.index"):
+        fail(1, "ending", "query", "faiss", "items.index", name)
     whole = index.read_bytes()
     open("empty.index", "w").close()
     open("short.index", "wb").write(whole[:-1])
     open("long.index", "wb").write(whole + b"!")
     for name, message in [("missing.index", "No such file"), ("empty.index", "0 bytes"),
-                          ("items.npy", "no FAISS index"), ("short.index", "cut short"),
+                          ("items.npy", "holds a NumPy array, and no index"), ("short.index", "cut short"),
                           ("long.index", "has 19246 bytes"), (".", "Is a directory")]:
         fail(1, message, "info", name)
         fail(1, message, "query", "faiss", name, "users.npy")
@@ -159,3 +167,68 @@ def test_a_limit_on_file_size_leaves_the_old_index(folder):
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     fail(1, "File too large", "build", "faiss", "items.npy", "-o", "x.index", preexec_fn=limit)
     assert open("x.index").read() == "old" and not [n for n in os.listdir() if n.endswith(".tmp")]
+
+
+# The name of a file may be anybody's: it moves no cursor, forges no line, and doesn't turn what is read.
+@pytest.mark.parametrize("name, shown", [
+    (b"\x1b[2Jx.npy", "\\x1b[2Jx.npy"),
+    (b"a\nvrec: sound.npy", "a\\nvrec: sound.npy"),
+    ("\u009b31mx.npy".encode(), "\\u009b31mx.npy"),
+    ("\u202eypn.x".encode() + b".npy", "\\u202eypn.x.npy"),
+    (b"caf\xe9.npy", "caf\\xe9.npy"),
+    ("向量.npy".encode(), "向量.npy"),
+])
+def test_names_of_files(folder, name, shown):
+    done = vrec("build", "faiss", os.fsdecode(name), "-o", "x.index", text=False)
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"vrec: opening {shown}: No such file or directory\n"
+    done = vrec("build", "faiss", "items.npy", "-o", b"none/" + name, text=False)
+    assert done.returncode == 1 and done.stderr.count(b"\n") == 1
+    assert not set(done.stderr.decode()[:-1]) & set("\x1b\n\u009b\u202e")
+    os.rename("items.npy", name)
+    done = vrec("build", "faiss", os.fsdecode(name), "-o", name + b".index", text=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    done = vrec("verify", "faiss", name + b".index", text=False)
+    line = done.stdout.decode()
+    assert ": sound, " in line and not set(line[:-1]) & set("\x1b\n\u009b\u202e")
+
+
+def test_a_long_path_keeps_the_reason(folder):
+    path = "/".join(["folder" * 20] * 8) + "/items.npy"
+    fail(1, "/items.npy: No such file or directory", "build", "faiss", path, "-o", "x.index")
+
+
+def test_standard_output_is_no_file(index):
+    query = ("query", "faiss", "items.index", "users.npy")
+    for words in (("build", "faiss", "items.npy", "-o", "-"), (*query, "--ids", "-"), (*query, "--distances", "-")):
+        fail(2, "not standard output", *words)
+    assert not os.path.exists("-")
+    succeed("build", "faiss", "items.npy", "-o", "./-")
+    fail(1, "its name is empty", "build", "faiss", "items.npy", "--output=")
+
+
+def test_arrays_of_one_dimension(index):
+    """Vectors have two; a list of ids has one."""
+    np.save("flat.npy", np.zeros(100, np.float32))
+    for words in (("build", "faiss", "flat.npy", "-o", "x.index"), ("query", "faiss", "items.index", "flat.npy")):
+        fail(1, "flat.npy: its array has one dimension, of 100 values", *words)
+        fail(1, "reshape(1, -1)", *words)
+    assert not os.path.exists("x.index")
+
+
+@pytest.mark.parametrize("array, advice", [
+    (np.zeros((3, 4), np.uint64), "array.astype('int64') if these are ids"),
+    (np.zeros((3, 4), "V2"), "bfloat16 is saved so: convert the array before"),
+    (np.zeros((3, 4), bool), "array.astype('float32') instead"),
+    (np.zeros((3, 4), np.complex64), "<c8; f2 f4 f8 i1 u1 i4 i8 can be read"),
+    (np.array([["a", "b"]]), "<U1; f2 f4 f8 i1 u1 i4 i8 can be read"),
+])
+def test_advice_that_leads_somewhere(folder, array, advice):
+    np.save("odd.npy", array)
+    done = fail(1, advice, "build", "faiss", "odd.npy", "-o", "x.index")
+    assert ("astype" in done.stderr) == ("astype" in advice or "convert" in advice)
+
+
+def test_input_that_is_no_file(folder):
+    fail(1, "write it to a file first", "verify", "faiss", "/dev/stdin", stdin=subprocess.PIPE)
+    fail(1, "standard input", "verify", "faiss", "-")

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _DEFAULT_SOURCE   /* realpath */
 #define _FILE_OFFSET_BITS 64
 #include "faults.h"
 
@@ -72,12 +71,6 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
     return fails(FAULT_MALLOC) ? NULL : hold(__real_malloc(size));
-}
-
-char *__real_realpath(const char *path, char *out);
-char *__wrap_realpath(const char *path, char *out)
-{
-    return fails(FAULT_REALPATH) ? NULL : hold(__real_realpath(path, out));
 }
 
 char *__real_strdup(const char *text);

@@ -10,7 +10,6 @@
 typedef enum fault_call {
     FAULT_ALIGNED_ALLOC,
     FAULT_MALLOC,
-    FAULT_REALPATH,
     FAULT_STRDUP,
     FAULT_STRNDUP,
     FAULT_OPEN,
@@ -32,8 +31,8 @@ typedef enum fault_call {
 
 /* All that give memory. */
 #define FAULT_MEMORY                                                                                       \
-    (FAULT_BIT(FAULT_ALIGNED_ALLOC) | FAULT_BIT(FAULT_MALLOC) | FAULT_BIT(FAULT_REALPATH) |                \
-     FAULT_BIT(FAULT_STRDUP) | FAULT_BIT(FAULT_STRNDUP))
+    (FAULT_BIT(FAULT_ALIGNED_ALLOC) | FAULT_BIT(FAULT_MALLOC) | FAULT_BIT(FAULT_STRDUP) |                  \
+     FAULT_BIT(FAULT_STRNDUP))
 
 /* From now on number at of these calls (bits) fails with errnum; the first is number 0. */
 void faults_arm(uint32_t calls, size_t at, int errnum);

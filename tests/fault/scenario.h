@@ -4,7 +4,9 @@
 
 #include "vrec/vrec.h"
 
-enum { SCENARIO_KINDS = 3 /* faiss Flat; annoy, mapped; annoy with one stream, read to memory */ };
+/* faiss Flat; the same with ids of its own; annoy, mapped; annoy with one stream, read to memory; faiss
+ * IVF; faiss HNSW */
+enum { SCENARIO_KINDS = 8 };
 
 /* From now on all is done with this kind of index: draws the data and learns what the files must be; in a
  * folder of the test's own. */
@@ -15,6 +17,10 @@ vrec_status scenario_run(vrec_error *err);
 
 /* Nothing but a build that is large enough for several threads. */
 vrec_status scenario_build(vrec_error *err);
+vrec_status scenario_codes(vrec_error *err);
+
+/* Nothing but a tuning of the small index, which makes codes, too, where there is memory for them. */
+vrec_status scenario_tune(vrec_error *err);
 
 /* Nothing but queries, also large enough: one and a batch, often enough that the index has all that it
  * makes on the way; so many times. Calls before() ahead of each time, with its number. */

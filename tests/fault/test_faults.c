@@ -57,6 +57,22 @@ static void every_allocation_of_large_builds(void **state)
     }
 }
 
+static void every_allocation_of_tunings(void **state)
+{
+    (void)state;
+    for (size_t kind = 0; kind < SCENARIO_KINDS; kind++) {
+        scenario_init(kind);
+        fail_each(scenario_tune, FAULT_MEMORY, ENOMEM, MAY_FAIL);
+    }
+}
+
+static void codes_are_left_out(void **state)
+{
+    (void)state;
+    scenario_init(5); /* for its points */
+    assert_true(fail_each(scenario_codes, FAULT_MEMORY, ENOMEM, MAY_FAIL) > 0);
+}
+
 static void every_call_on_files(void **state)
 {
     (void)state;
@@ -65,17 +81,16 @@ static void every_call_on_files(void **state)
         int errnum;
         outcome expected;
     } cases[] = {
-        { FAULT_OPEN, EACCES, FAILS },        { FAULT_OPEN, EMFILE, FAILS },
-        { FAULT_OPEN, ENOMEM, FAILS },        { FAULT_FSTAT, EIO, FAILS },
-        { FAULT_PREAD, EIO, FAILS },          { FAULT_PREAD, EINTR, SUCCEEDS },
-        { FAULT_WRITE, ENOSPC, FAILS },       { FAULT_WRITE, EIO, FAILS },
-        { FAULT_WRITE, EINTR, SUCCEEDS },     { FAULT_FSYNC, EIO, FAILS },
-        { FAULT_FSYNC, ENOSPC, FAILS },       { FAULT_CLOSE, EIO, MAY_FAIL },
-        { FAULT_RENAME, EACCES, FAILS },      { FAULT_MMAP, EACCES, FAILS },
-        { FAULT_MMAP, ENOMEM, FAILS },        { FAULT_ACCESS, EACCES, FAILS },
-        { FAULT_STAT, EACCES, FAILS },        { FAULT_FCHMOD, EPERM, SUCCEEDS },
-        { FAULT_REALPATH, ENOENT, SUCCEEDS }, { FAULT_OPEN, EEXIST, MAY_FAIL },
-        { FAULT_FSYNC, EINVAL, MAY_FAIL },
+        { FAULT_OPEN, EACCES, FAILS },    { FAULT_OPEN, EMFILE, FAILS },
+        { FAULT_OPEN, ENOMEM, FAILS },    { FAULT_FSTAT, EIO, FAILS },
+        { FAULT_PREAD, EIO, FAILS },      { FAULT_PREAD, EINTR, SUCCEEDS },
+        { FAULT_WRITE, ENOSPC, FAILS },   { FAULT_WRITE, EIO, FAILS },
+        { FAULT_WRITE, EINTR, SUCCEEDS }, { FAULT_FSYNC, EIO, FAILS },
+        { FAULT_FSYNC, ENOSPC, FAILS },   { FAULT_CLOSE, EIO, MAY_FAIL },
+        { FAULT_RENAME, EACCES, FAILS },  { FAULT_MMAP, EACCES, FAILS },
+        { FAULT_MMAP, ENOMEM, FAILS },    { FAULT_ACCESS, EACCES, FAILS },
+        { FAULT_STAT, EACCES, FAILS },    { FAULT_FCHMOD, EPERM, SUCCEEDS },
+        { FAULT_OPEN, EEXIST, MAY_FAIL }, { FAULT_FSYNC, EINVAL, MAY_FAIL },
     };
     size_t seen[sizeof cases / sizeof cases[0]] = { 0 };
     for (size_t kind = 0; kind < SCENARIO_KINDS; kind++) {
@@ -181,7 +196,8 @@ int main(void)
         cmocka_unit_test(threads_that_cannot_be_started),   cmocka_unit_test(every_allocation_of_queries),
         cmocka_unit_test(a_warm_query_allocates_nothing),   cmocka_unit_test(every_allocation),
         cmocka_unit_test(every_allocation_of_large_builds), cmocka_unit_test(every_call_on_files),
-        cmocka_unit_test(short_reads_and_writes_go_on),
+        cmocka_unit_test(short_reads_and_writes_go_on),     cmocka_unit_test(codes_are_left_out),
+        cmocka_unit_test(every_allocation_of_tunings),
     };
     return cmocka_run_group_tests_name("faults", tests, enter_folder, leave_folder);
 }

@@ -158,7 +158,7 @@ def test_nonfinite_items_are_never_found(rng, tmp_path):
 
 
 OTHER_TYPES = [
-    "HNSW8,SQ8", "HNSW8,PQ2x4", "IVF2,Flat", "IVF2,SQ8", "IVF2,PQ2x4", "SQ8", "PQ2x4",
+    "HNSW8,SQ8", "HNSW8,PQ2x4", "IVF2,SQ8", "IVF2,PQ2x4", "SQ8", "PQ2x4",
     "L2norm,Flat", "Flat,RFlat",
 ]
 
@@ -285,6 +285,41 @@ def test_id_maps_both_ways(outer, metric, batch, rng, tmp_path):
     assert path.read_bytes() == written
 
 
+@both_metrics
+def test_ids_of_a_build(metric, rng, tmp_path):
+    """The file is FAISS's to the byte, FAISS answers as vrec does, and bitmaps are by row."""
+    items, queries, path = vectors(rng, 500, 16), vectors(rng, 40, 16), tmp_path / "index"
+    ids = rng.permutation(500) * 2**40 - 77
+    index = Builder("faiss", metric=metric).from_embeddings(items, ids=ids)
+    index.save(path)
+    theirs = id_map_index("IDMap", metric, items, ids)
+    faiss.write_index(theirs, str(tmp_path / "theirs"))
+    assert path.read_bytes() == (tmp_path / "theirs").read_bytes()
+    assert np.array_equal(faiss.read_index(str(path)).search(queries, 10)[1], theirs.search(queries, 10)[1])
+    found = index.query(queries, 10)
+    assert np.array_equal(found[0], theirs.search(queries, 10)[1])
+    assert all(map(np.array_equal, Builder("faiss").from_index_file(path).query(queries, 10), found))
+    allow = rng.random(500) < 0.3
+    assert np.isin(index.query(queries, 10, allow=allow)[0], ids[allow]).all()
+    out = found[0][:, :5]
+    assert np.array_equal(index.query(queries, 5, exclude=list(out))[0], found[0][:, 5:])
+    with pytest.raises(VrecError, match="rows 3 and 499 both have the id"):
+        Builder("faiss").from_embeddings(items, ids=np.append(ids[:499], ids[3]))
+
+
+def test_ids_of_a_graph_that_is_built(rng, tmp_path):
+    items, queries, path = vectors(rng, 500, 16), vectors(rng, 40, 16), tmp_path / "index"
+    ids = rng.permutation(500) * 3 + 5
+    index = Builder("faiss", index_type="HNSW").from_embeddings(items, ids=ids)
+    index.save(path)
+    found, theirs = index.query(queries, 5, efSearch=500)[0], faiss.read_index(str(path))
+    exact = id_map_index("IDMap", "L2", items, ids).search(queries, 5)[1]
+    faiss.downcast_index(theirs.index).hnsw.efSearch = 500
+    assert np.array_equal(found, exact) and np.array_equal(theirs.search(queries, 5)[1], exact)
+    others = index.query(queries, 5, exclude=list(exact))[0]
+    assert not any(np.isin(*pair).any() for pair in zip(others, exact)) and np.isin(others, ids).all()
+
+
 def test_exclusions_are_by_own_id(rng, tmp_path):
     path, items = tmp_path / "index", vectors(rng, 100, 8)
     ids = np.arange(100)[::-1] * 10 - 500
@@ -357,3 +392,21 @@ def test_indexes_of_bits_have_names(rng, tmp_path):
         with pytest.raises(VrecError) as error:
             Builder("faiss").from_index_file(path)
         assert error.value.status == UNSUPPORTED and name in str(error.value)
+
+
+def test_vectors_by_own_id(rng, tmp_path):
+    """As FAISS's reconstruct, by the first row that has the id."""
+    path, items = tmp_path / "index", vectors(rng, 300, 8)
+    ids = rng.permutation(10_000)[:300] - 5000
+    ids[7], ids[20] = -1, ids[10]
+    faiss.write_index(id_map_index("IDMap2", "L2", items, ids), str(path))
+    index = Builder("faiss").from_index_file(path)
+    assert np.array_equal(index.ids(), ids)
+    wanted = rng.permutation(np.delete(ids, 7))
+    first = [np.flatnonzero(ids == each)[0] for each in wanted]
+    assert np.array_equal(index.vectors(wanted), items[first])
+    single = index.vectors(wanted[:1])
+    assert np.array_equal(single[0], faiss.read_index(str(path)).reconstruct(int(wanted[0]))) or wanted[0] == ids[10]
+    for id in (-1, 20_000):
+        with pytest.raises(VrecError, match=f"no item has id {id}, which is number 1"):
+            index.vectors([ids[0], id])

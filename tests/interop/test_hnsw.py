@@ -122,6 +122,56 @@ def test_rows_are_full_with_exclusions(tmp_path, data, metric, codes, kept):
     assert recall(ids, truth) >= (0.9 if kept == 1500 else 1.0)
 
 
+@both_metrics
+@every_code
+def test_each_query_excludes_its_own(tmp_path, data, metric, codes):
+    """The nearest of each, some ids that no item has, and others; what is left is as near as it can be."""
+    items, queries = data
+    index = Builder("faiss", codes=codes).from_index_file(write(build(metric, items, m=32), tmp_path))
+    nearest = truth_of(metric, items, queries, 40)
+    rng = np.random.default_rng(5)
+    excluded = [np.concatenate([near[:20], rng.integers(-ROWS, 2 * ROWS, 300)]) for near in nearest]
+    ids, _, counts = index.query(queries, 10, exclude=excluded, efSearch=128)
+    assert np.all(counts == 10) and not any(np.isin(mine, out).any() for mine, out in zip(ids, excluded))
+    left = [np.setdiff1d(near, out) for near, out in zip(nearest, excluded)]
+    kept = [[i for i in near if i in set(rest)][:10] for near, rest in zip(nearest, left)]
+    assert recall(ids, kept) > 0.95
+    again, _, _ = index.query(queries, 10, efSearch=128)
+    assert np.array_equal(again, index.query(queries, 10, efSearch=128)[0]) and recall(again, nearest[:, :10]) > 0.95
+
+
+@both_metrics
+@pytest.mark.parametrize("codes", ["sq8", "sq4"])
+@pytest.mark.parametrize("skewed", [False, True])
+def test_the_adaptive_stop(tmp_path, data, metric, codes, skewed):
+    """A larger gamma finds more, and a huge one as much as efSearch does that ends it then."""
+    items, queries = data
+    if skewed:
+        items = items * np.exp(np.random.default_rng(3).normal(size=(ROWS, 1))).astype(np.float32)
+    index = Builder("faiss", codes=codes).from_index_file(write(build(metric, items, m=32), tmp_path))
+    truth = truth_of(metric, items, queries, 10)
+    found = [recall(index.query(queries, 10, gamma=gamma)[0], truth) for gamma in (0, 0.1, 0.3, 100)]
+    assert found == sorted(found) and found[0] < found[-1]
+    for one, other in zip(index.query(queries, 10, gamma=100, efSearch=64), index.query(queries, 10, efSearch=64)):
+        assert np.array_equal(one, other)
+
+
+def test_the_adaptive_stop_with_exclusions(tmp_path, data):
+    items, queries = data
+    index = Builder("faiss").from_index_file(write(build("L2", items, m=32), tmp_path))
+    even = np.arange(0, ROWS, 2)
+    ids, _, counts = index.query(queries, 10, exclude=[even] * len(queries), gamma=0.3)
+    assert np.all(counts == 10) and np.all(ids % 2 == 1)
+    assert recall(ids, 2 * truth_of("L2", items[1::2], queries, 10) + 1) > 0.9
+
+
+def test_the_adaptive_stop_needs_distances(tmp_path, data):
+    items, queries = data
+    index = Builder("faiss", codes="off").from_index_file(write(build("IP", items), tmp_path))
+    with pytest.raises(VrecError, match="gamma needs codes where the metric is IP.*codes=sq8"):
+        index.query(queries, 10, gamma=0.1)
+
+
 def test_ids_of_an_id_map(tmp_path, data):
     items, queries = data
     own = np.random.default_rng(2).permutation(10 * ROWS)[:ROWS].astype(np.int64) - 5 * ROWS

@@ -8,7 +8,7 @@ import os
 
 import numpy as np
 
-LIBRARY = os.environ.get("VREC_LIB", "libvrec.so.0")
+LIBRARY = os.environ.get("VREC_LIB", "libvrec.so.1")
 INVALID, UNSUPPORTED, NO_MEMORY, IO, CORRUPT, CANCELLED, UNAVAILABLE, TIMEOUT = range(1, 9)
 TYPES = {"f4": 0, "f2": 1, "f8": 2, "i1": 3, "u1": 4, "i4": 5, "i8": 6}
 
@@ -41,30 +41,61 @@ class Matrix(ctypes.Structure):
 
 
 class Error(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int32), ("system_error", ctypes.c_int32), ("message", ctypes.c_char * 504)]
+    _fields_ = [("status", ctypes.c_int32), ("system_error", ctypes.c_int32), ("row", ctypes.c_int64),
+                ("offset", ctypes.c_int64), ("done", ctypes.c_int64), ("subject", ctypes.c_char * 32),
+                ("message", ctypes.c_char * 448)]
 
 
 class QueryOptions(ctypes.Structure):
-    _fields_ = [("struct_size", ctypes.c_size_t), ("threads", ctypes.c_int32), ("reserved", ctypes.c_int32),
+    _fields_ = [("struct_size", ctypes.c_size_t), ("threads", ctypes.c_int32), ("merge", ctypes.c_int32),
+                ("overrides", ctypes.c_char_p), ("progress", ctypes.c_void_p),
                 ("exclude_offsets", ctypes.c_void_p), ("exclude_ids", ctypes.c_void_p),
-                ("progress", ctypes.c_void_p), ("overrides", ctypes.c_char_p)]
+                ("exclude_count", ctypes.c_size_t), ("allow", ctypes.c_void_p), ("allow_rows", ctypes.c_size_t),
+                ("allow_stride", ctypes.c_size_t), ("interests", ctypes.c_size_t),
+                ("interest_counts", ctypes.c_void_p), ("allow_offsets", ctypes.c_void_p),
+                ("allow_ids", ctypes.c_void_p), ("allow_count", ctypes.c_size_t)]
 
 
-Report = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint64)
+class Results(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("ids", ctypes.c_void_p), ("distances", ctypes.c_void_p),
+                ("counts", ctypes.c_void_p)]
+
+
+class Build(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("ids", ctypes.c_void_p), ("queries", ctypes.c_void_p),
+                ("progress", ctypes.c_void_p), ("names", ctypes.c_char_p), ("names_size", ctypes.c_size_t)]
+
+
+class Fact(ctypes.Structure):
+    _fields_ = [("key", ctypes.c_char_p), ("text", ctypes.c_char_p), ("integer", ctypes.c_int64),
+                ("real", ctypes.c_double), ("type", ctypes.c_int32), ("reserved", ctypes.c_int32)]
+
+
+class ProgressReport(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("phase", ctypes.c_char_p), ("unit", ctypes.c_char_p),
+                ("done", ctypes.c_uint64), ("total", ctypes.c_uint64)]
+
+
+Report = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ProgressReport))
 
 
 class Progress(ctypes.Structure):
-    _fields_ = [("report", Report), ("context", ctypes.c_void_p)]
+    _fields_ = [("struct_size", ctypes.c_size_t), ("report", Report), ("context", ctypes.c_void_p)]
 
     @staticmethod
     def of(function):
-        """function(what, done, total) returns whether to stop; None for no progress."""
+        """function(phase, done, total) returns whether to stop; None for no progress."""
         if function is None:
             return None
-        return ctypes.byref(Progress(Report(lambda _, what, done, total: bool(function(what.decode(), done, total))), None))
+
+        def report(_, at):
+            return bool(function(at.contents.phase.decode(), at.contents.done, at.contents.total))
+
+        return ctypes.pointer(Progress(ctypes.sizeof(Progress), Report(report), None))
 
 
 library.vrec_data_matrix.restype = ctypes.POINTER(Matrix)
+library.vrec_info.restype = ctypes.POINTER(Fact)
 
 
 class VrecError(Exception):
@@ -95,9 +126,14 @@ class Builder:
         text = ",".join(f"{key}={quoted(value)}" for key, value in options.items())
         call(library.vrec_builder_factory, backend.encode(), text.encode(), ctypes.byref(self.handle))
 
-    def from_embeddings(self, items, progress=None):
+    def from_embeddings(self, items, progress=None, ids=None, names=None, queries=None):
         indexer, matrix = Indexer(), Matrix.of(items)
-        call(library.vrec_from_embeddings, self.handle, ctypes.byref(matrix), Progress.of(progress),
+        own = None if ids is None else np.ascontiguousarray(ids, np.int64)
+        sample = None if queries is None else ctypes.pointer(Matrix.of(queries))
+        build = Build(ctypes.sizeof(Build), pointer(own), ctypes.cast(sample, ctypes.c_void_p),
+                      ctypes.cast(Progress.of(progress), ctypes.c_void_p),
+                      names, len(names or b""))
+        call(library.vrec_from_embeddings, self.handle, ctypes.byref(matrix), ctypes.byref(build),
              ctypes.byref(indexer.handle))
         return indexer
 
@@ -106,8 +142,14 @@ class Builder:
         call(library.vrec_attach, self.handle, Progress.of(progress), ctypes.byref(indexer.handle))
         return indexer
 
+    def list(self):
+        names = []
+        taker = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)(lambda _, name: names.append(name.decode()))
+        call(library.vrec_list, self.handle, taker, None, None)
+        return names
+
     def drop(self):
-        call(library.vrec_drop, self.handle)
+        call(library.vrec_drop, self.handle, None)
 
     def from_index_file(self, path):
         indexer = Indexer()
@@ -119,6 +161,16 @@ class Builder:
 
     def __del__(self):
         library.vrec_builder_free(self.handle)
+
+
+def id_lists(lists):
+    """Offsets, or None where one array is for all, and ids."""
+    if lists is None:
+        return None, None
+    if isinstance(lists, np.ndarray) and lists.ndim == 1:
+        return None, np.sort(lists).astype(np.int64)
+    offsets = np.cumsum([0] + [len(part) for part in lists]).astype(np.int64)
+    return offsets, np.concatenate([np.sort(part) for part in lists] + [[]]).astype(np.int64)
 
 
 class Indexer:
@@ -139,11 +191,19 @@ class Indexer:
 
     def info(self):
         """Pairs of key and value; keys may repeat."""
-        pairs, key, value = [], ctypes.c_char_p(), ctypes.c_char_p()
-        while library.vrec_info(self.handle, ctypes.c_size_t(len(pairs)), ctypes.byref(key),
-                                ctypes.byref(value)):
-            pairs.append((key.value.decode(), value.value.decode()))
+        pairs = []
+        while fact := library.vrec_info(self.handle, ctypes.c_size_t(len(pairs))):
+            pairs.append((fact.contents.key.decode(), fact.contents.text.decode()))
         return pairs
+
+    def add(self, items, ids=None, names=None):
+        own = None if ids is None else np.ascontiguousarray(ids, np.int64)
+        build = Build(ctypes.sizeof(Build), pointer(own), None, None, names, len(names or b""))
+        call(library.vrec_add, self.handle, ctypes.byref(Matrix.of(items)), ctypes.byref(build))
+
+    def optimize(self, queries=None, progress=None):
+        sample = None if queries is None else ctypes.byref(Matrix.of(queries))
+        call(library.vrec_optimize, self.handle, sample, Progress.of(progress))
 
     def upsert(self, ids, items, progress=None):
         ids = np.ascontiguousarray(ids, np.int64)
@@ -151,24 +211,48 @@ class Indexer:
 
     def delete(self, ids):
         ids = np.ascontiguousarray(ids, np.int64)
-        call(library.vrec_delete, self.handle, pointer(ids), ctypes.c_size_t(len(ids)))
+        call(library.vrec_delete, self.handle, pointer(ids), ctypes.c_size_t(len(ids)), None)
 
-    def query(self, queries, top_k, threads=1, exclude=None, progress=None, **overrides):
-        """Ids, distances and counts. exclude: for each query, the ids that it must not get."""
-        ids = np.empty((len(queries), top_k), np.int64)
-        distances = np.empty((len(queries), top_k), np.float32)
-        counts = np.empty(len(queries), np.uint64)
+    def query(self, queries, top_k, threads=1, exclude=None, allow=None, progress=None, interests=0, valid=None,
+              merge=0, allow_ids=None, **overrides):
+        """Ids, distances and counts.
+
+        exclude: the ids that each query must not get, or, in one array, those that none must.
+        allow_ids: those that they may get, likewise.
+        allow: truths, a row for each query or one for all: the rows that it may get.
+        interests: so many queries are one user's, of whom all else is then; valid of them, merged.
+        """
+        users = len(queries) // max(interests, 1)
+        ids = np.empty((users, top_k), np.int64)
+        distances = np.empty((users, top_k), np.float32)
+        counts = np.empty(users, np.int64)
+        valid = None if valid is None else np.asarray(valid, np.int64)
+        merge = {"best": 0, "sum": 1, "round_robin": 2}.get(merge, merge)
         text = ",".join(f"{key}={quoted(value)}" for key, value in overrides.items())
-        offsets = excluded = None
-        if exclude is not None:
-            offsets = np.cumsum([0] + [len(part) for part in exclude]).astype(np.int64)
-            excluded = np.concatenate([np.sort(part) for part in exclude] + [[]]).astype(np.int64)
-        options = QueryOptions(ctypes.sizeof(QueryOptions), threads, 0, pointer(offsets), pointer(excluded),
-                               ctypes.cast(Progress.of(progress), ctypes.c_void_p), text.encode())
+        bits = None if allow is None else np.packbits(np.asarray(allow, bool), axis=-1, bitorder="little")
+        stride = bits.shape[1] if bits is not None and bits.ndim == 2 else 0
+        (offsets, excluded), (allow_offsets, allowed) = id_lists(exclude), id_lists(allow_ids)
+        options = QueryOptions(ctypes.sizeof(QueryOptions), threads, merge, text.encode(),
+                               ctypes.cast(Progress.of(progress), ctypes.c_void_p), pointer(offsets),
+                               pointer(excluded), 0 if excluded is None else len(excluded), pointer(bits),
+                               0 if bits is None else np.shape(allow)[-1], stride, interests, pointer(valid),
+                               pointer(allow_offsets), pointer(allowed), 0 if allowed is None else len(allowed))
+        results = Results(ctypes.sizeof(Results), pointer(ids), pointer(distances), pointer(counts))
         matrix = Matrix.of(queries)
         call(library.vrec_query, self.handle, ctypes.byref(matrix), ctypes.c_size_t(top_k),
-             ctypes.byref(options), pointer(ids), pointer(distances), pointer(counts))
+             ctypes.byref(options), ctypes.byref(results))
         return ids, distances, counts
+
+    def ids(self):
+        ids = np.empty(self.rows, np.int64)
+        call(library.vrec_ids, self.handle, ctypes.c_size_t(0), ctypes.c_size_t(self.rows), pointer(ids))
+        return ids
+
+    def vectors(self, ids):
+        ids = np.ascontiguousarray(ids, np.int64)
+        vectors = np.empty((len(ids), self.dim), np.float32)
+        call(library.vrec_vectors, self.handle, pointer(ids), ctypes.c_size_t(len(ids)), pointer(vectors))
+        return vectors
 
     def save(self, path):
         call(library.vrec_save, self.handle, os.fsencode(path), None)

@@ -439,13 +439,92 @@ static void check_tile(check *c)
     }
 }
 
+/* ---- tile_sums ---- */
+
+enum { APART = 3 /* values between one query's sums and the next one's, which nobody is to touch */ };
+
+static void call_tile_sums(void *context)
+{
+    check *c = context;
+    c->simd->tile_sums(c->query, c->panel, c->sample.dim, c->bias, c->out, c->simd->tile_rows + APART);
+}
+
+static void check_sums_of(check *c, size_t q)
+{
+    size_t rows = c->simd->tile_rows, stride = rows + APART;
+    for (size_t i = 0; i < rows; i++) {
+        range r = allowed(c->sample.sums[q][i], c->sample.dim);
+        double got = (double)c->out[q * stride + i];
+        if (isnan(got) ? !r.nan : got < r.low || got > r.high)
+            fail(c, "query %zu, row %zu: expected %.9g..%.9g, got %.9g", q, i, r.low, r.high, got);
+    }
+    for (size_t i = rows; q + 1 < c->simd->tile_queries && i < stride; i++)
+        if (c->out[q * stride + i] != -1.0f)
+            fail(c, "query %zu: wrote past its sums", q);
+}
+
+static void check_tile_sums(check *c)
+{
+    size_t rows = c->simd->tile_rows, queries = c->simd->tile_queries;
+    size_t written = queries * (rows + APART) - APART;
+    for (size_t place = 0; place < place_count(c); place++) {
+        start(c, rows, place);
+        lay_tile(c);
+        c->out = room(c, OUT, written, place);
+        for (size_t i = 0; i < written; i++)
+            c->out[i] = -1.0f;
+        for (size_t q = 0; q < queries && make(c, call_tile_sums); q++)
+            check_sums_of(c, q);
+        finish(c, call_tile_sums, rows, 2 * rows * queries * c->sample.dim,
+               rows * c->sample.dim * sizeof(float));
+    }
+}
+
+/* ---- passing ---- */
+
+static void call_passing(void *context)
+{
+    check *c = context;
+    c->any = (uint32_t)c->simd->passing(c->query, c->count, c->floors[0], c->masks);
+}
+
+static void check_bits(check *c)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < (c->count + 31) / 32 * 32; i++) {
+        bool expected = i < c->count && !(c->query[i] < c->floors[0]), got = c->masks[i / 32] >> i % 32 & 1;
+        found += expected;
+        if (expected != got)
+            fail(c, "value %zu: expected %d, got %d", i, expected, got);
+    }
+    if (found != c->any)
+        fail(c, "expected %u that pass, got %u", found, c->any);
+}
+
+/* As many of a query's values as there are dimensions; the floor is one of them, or none. */
+static void check_passing(check *c)
+{
+    size_t dim = c->sample.dim;
+    for (size_t place = 0; place < place_count(c); place++) {
+        start(c, dim, place);
+        c->query = copy(c, QUERY, c->sample.queries, dim, place);
+        c->floors = room(c, FLOORS, 1, place);
+        c->floors[0] = place % 2 ? NAN : c->query[dim / 2];
+        c->masks = room(c, MASKS, (dim + 31) / 32, place);
+        if (make(c, call_passing))
+            check_bits(c);
+        finish(c, call_passing, dim, dim, dim * sizeof(float));
+    }
+}
+
 /* ---- All of it ---- */
 
 static const struct {
     const char *name;
     void (*check)(check *c);
-} kernels[] = { { "dot_rows", check_dots },    { "l2_rows", check_l2s }, { "mix", check_mix },
-                { "add_to_mean", check_mean }, { "pack", check_pack },   { "tile", check_tile } };
+} kernels[] = { { "dot_rows", check_dots },       { "l2_rows", check_l2s },    { "mix", check_mix },
+                { "add_to_mean", check_mean },    { "pack", check_pack },      { "tile", check_tile },
+                { "tile_sums", check_tile_sums }, { "passing", check_passing } };
 
 static bool check_dim(check *c, size_t dim)
 {
@@ -467,6 +546,28 @@ static bool prepare(check *c)
     return ready;
 }
 
+/* The tiers are those that the compiler's own runtime library finds this machine to have. */
+static void check_tiers(check *c)
+{
+    size_t expected = 1, found = 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                  __builtin_cpu_supports("avx512vnni");
+    expected += !avx2 ? 0 : avx512 ? 2 : 1;
+#elif defined(__aarch64__)
+    expected++;
+#endif
+    while (vr_simd_at(found))
+        found++;
+    if (found != expected)
+        fprintf(stderr, "%zu tiers run here, expected %zu\n", found, expected);
+    c->passed += found == expected;
+    c->failed += found != expected;
+}
+
 int main(int argc, char **argv)
 {
     static check c;
@@ -478,6 +579,7 @@ int main(int argc, char **argv)
         fputs("kernels: out of memory\n", stderr);
         return 1;
     }
+    check_tiers(&c);
     bool ready = true;
     for (size_t tier = 0; ready && (c.simd = vr_simd_at(tier)); tier++) {
         double began = now();

@@ -159,6 +159,32 @@ static bool check_call(call *c, guarded memory[], size_t kind)
     return check_masks(c);
 }
 
+/* ---- code_sums ---- */
+
+static void run_sums(void *context)
+{
+    call *c = context;
+    c->simd->code_sums(&c->queries, c->codes, c->groups, c->factors, c->sums);
+}
+
+static bool check_sums_call(call *c, guarded memory[], size_t kind)
+{
+    size_t rows = c->simd->tile_rows;
+    c->codes = guarded_at(&memory[0], rows * c->groups * 4, c->place);
+    c->digits = guarded_at(&memory[1], c->groups * 4, c->place);
+    c->factors = guarded_at(&memory[2], rows * FACTORS * sizeof(float), c->place);
+    c->sums = guarded_at(&memory[3], rows * sizeof *c->sums, c->place);
+    fill(c, kind);
+    if (!survives(run_sums, c))
+        return complain(c, "touched memory outside of its arguments", 0, 0);
+    for (size_t i = 0; i < rows; i++) {
+        double error, sum = exact(c, 0, i, &error);
+        if (!(fabs((double)c->sums[i] - sum) <= error))
+            return complain(c, "wrong sum", 0, i);
+    }
+    return true;
+}
+
 /* values: bytes of rows that the call reads. */
 static void time_call(call *c, void (*run)(void *call), size_t values)
 {
@@ -278,6 +304,13 @@ bool check_codes(const vr_simd *simd, size_t dim, bool bench, size_t *passed, si
         if (bench)
             time_call(&c, run, simd->tile_rows * c.groups * 4);
     }
+    c.name = "code_sums";
+    c.width = 1;
+    for (size_t kind = 0; kind < KINDS; kind++)
+        for (c.place = PLACE_END; c.place <= PLACE_LINE + 1; c.place++)
+            ++*(check_sums_call(&c, memory, kind) ? passed : failed);
+    if (bench)
+        time_call(&c, run_sums, simd->tile_rows * c.groups * 4);
     check_ids(simd, dim, bench, memory, passed, failed);
     return true;
 }

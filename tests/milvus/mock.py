@@ -7,6 +7,7 @@ SPDX-License-Identifier: Apache-2.0
 
 import collections
 import json
+import re
 import struct
 import threading
 import time
@@ -118,6 +119,12 @@ class Mock:
             return milvus_pb2.DescribeCollectionResponse(status=self.missing(name))
         return milvus_pb2.DescribeCollectionResponse(schema=self.collections[name]["schema"])
 
+    def ShowPartitions(self, request):
+        return milvus_pb2.ShowPartitionsResponse(partition_names=["_default"])
+
+    def ShowCollections(self, request):
+        return milvus_pb2.ShowCollectionsResponse(collection_names=list(self.collections))
+
     def CreateCollection(self, request):
         request = milvus_pb2.CreateCollectionRequest.FromString(request)
         schema = schema_pb2.CollectionSchema.FromString(request.schema)
@@ -199,6 +206,10 @@ class Mock:
         assert group.tag == "$0" and group.type == common_pb2.PlaceholderType.FloatVector
         assert request.nq == len(group.values) and request.dsl_type == common_pb2.BoolExprV1
         rows = self.collections[request.collection_name]["rows"]
+        if request.dsl:
+            listed = re.fullmatch(r"id (not )?in \[([-0-9,]+)\]", request.dsl)
+            ids = set(map(int, listed[2].split(",")))
+            rows = {id: row for id, row in rows.items() if (id in ids) != bool(listed[1])}
         queries = np.array([struct.unpack(f"<{len(v) // 4}f", v) for v in group.values], np.float32)
         data = schema_pb2.SearchResultData(num_queries=request.nq, top_k=int(params["topk"]))
         if rows:

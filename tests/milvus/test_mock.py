@@ -4,13 +4,14 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 import base64
+import json
 import time
 
 import grpc
 import numpy as np
 import pytest
 import vreclib
-from helpers import QUICK, build, fails
+from helpers import QUICK, build, fails, flags, vrec
 from mock import Mock, abort, reply, sleep, status
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
@@ -35,7 +36,24 @@ def test_happy_path(mock, items):
     assert not mock.collections
     sequence = [call.rpc for call in mock.calls]
     assert sequence[:3] == ["Connect", "GetVersion", "CreateCollection"]
-    assert mock.count("Flush") == 1 and sequence[-1] == "DropCollection"
+    assert mock.count("Flush") == 0 and sequence[-1] == "DropCollection"
+
+
+def test_own_ids(mock, items):
+    own = np.arange(200)[::-1] * 10 - 5
+    builder = vreclib.Builder("milvus", **mock.options)
+    indexer = builder.from_embeddings(items, ids=own)
+    assert (indexer.query(items[:20], 5)[0] == own[nearest(items, items[:20], 5)]).all()
+    found = indexer.query(items[:20], 5, exclude=[[i] for i in own[:20]])[0]
+    assert not (found == own[:20, None]).any()
+    indexer.close()
+    calls = len(mock.calls)
+    with fails(vreclib.UNSUPPORTED, "an item's id is an int64 there, and no name"):
+        builder.from_embeddings(items, names=b"a\n" * 200)
+    own[3] = own[7]
+    with fails(vreclib.INVALID, "ids: rows 3 and 7 both have the id"):
+        builder.from_embeddings(items, ids=own)
+    assert len(mock.calls) == calls
 
 
 def test_what_is_sent(mock, items):
@@ -89,6 +107,26 @@ def test_attached_reads_are_bounded(mock, items):
 def test_connect_is_not_implemented(mock, items):
     mock.script["Connect"] = [abort(grpc.StatusCode.UNIMPLEMENTED, "unknown method Connect")]
     assert build(mock, items).rows == 200
+
+
+# ---- Names ----
+
+def test_names_of_all_collections(mock, items):
+    builder = vreclib.Builder("milvus", **mock.options)
+    assert builder.list() == []
+    kept = [build(mock, items, collection=name) for name in ("films", "actors", "zoo")]
+    temporary = build(mock, items)
+    left = dict(temporary.info())["collection"]
+    assert left.startswith("rechub_") and builder.list() == ["actors", "films", left, "zoo"]
+    mock.script["ShowCollections"] = [reply(milvus_pb2.ShowCollectionsResponse(collection_names=["b\x1b[2J\n", "a"]))]
+    done = vrec("list", "milvus", *flags(mock.options))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a\nb\\x1b[2J\\x0a\n", "")
+    mock.script["ShowCollections"] = [status(code=1401, reason="permission deny")]
+    with fails(vreclib.INVALID, "ShowCollections", "permission deny"):
+        builder.list()
+    with fails(vreclib.UNSUPPORTED, "can't list indexes", "is a file"):
+        vreclib.Builder("faiss").list()
+    del kept
 
 
 # ---- Statuses, old and new ----
@@ -147,10 +185,19 @@ def test_index_never_ends(mock, items):
 def test_load_takes_time(mock, items):
     mock.script["GetLoadingProgress"] = [reply(milvus_pb2.GetLoadingProgressResponse(progress=p)) for p in (0, 50, 100)]
     seen = []
-    build(mock, items, lambda what, done, total: seen.append((what, done, total)) and False)
+    build(mock, items, lambda what, done, total: seen.append((what, done, total)) and False, collection="films")
     assert mock.count("GetLoadingProgress") == 3
     assert {what for what, _, _ in seen} >= {"inserting", "flushing", "indexing", "loading"}
     assert ("loading", 50, 100) in seen
+
+
+def test_small_temporary_collections_are_not_flushed(mock, rng):
+    for rows, collection, flushes in ((1023, None, 0), (1024, None, 1), (10, "films", 1)):
+        mock.calls.clear()
+        items = rng.standard_normal((rows, 4), dtype=np.float32)
+        indexer = build(mock, items, **({"collection": collection} if collection else {}))
+        assert mock.count("Flush") == flushes
+        assert indexer.query(items[:1], 1)[0][0, 0] == 0
 
 
 def test_flush_names_segments(mock, items):
@@ -211,7 +258,8 @@ def test_short_rows(mock, items, topks, ids, scores, expected):
 @pytest.mark.parametrize("rpc", ["Connect", "GetVersion", "CreateCollection", "Insert", "Flush", "CreateIndex",
                                  "DescribeIndex", "LoadCollection", "GetLoadingProgress"])
 @pytest.mark.parametrize("junk", [b"\xff" * 40, b"\x0a\x05ab", b"\x0a\x02\x12\x7f", b"\x08" + b"\xff" * 11])
-def test_junk(mock, items, rpc, junk):
+def test_junk(mock, rng, rpc, junk):
+    items = rng.standard_normal((1024, 4), dtype=np.float32)  # enough to be flushed
     mock.script[rpc] = [lambda m, r, c: junk]
     with fails(vreclib.UNAVAILABLE, rpc, "can't be read"):
         build(mock, items, **QUICK)
@@ -310,8 +358,102 @@ def test_exclusions(mock, items):
         left = [i for i in nearest(items, items[row:row + 1], 200)[0] if i not in out][:12]
         assert ids[row, :int(count)].tolist() == left
     assert counts.tolist() == [12, 12, 10]
-    with fails(vreclib.UNSUPPORTED, "query 1 excludes 16380"):
-        indexer.query(items[:2], 12, exclude=[[], list(range(16380))])
+
+
+def last_searches(mock, count):
+    return [milvus_pb2.SearchRequest.FromString(call.request) for call in mock.named("Search")[-count:]]
+
+
+def test_exclusions_beyond_the_largest_k(mock, items):
+    """Whose list is too long to ask for more and drop them is asked alone, with a filter."""
+    indexer = build(mock, items)
+    long = list(range(50, 16440))
+    ids, _, counts = indexer.query(items[:3], 12, exclude=[[], long, [1]])
+    assert mock.count("Search") == 3
+    asked = sorted((r.nq, len(r.dsl) > 0, limit_of(r)) for r in last_searches(mock, 3))
+    assert asked == [(1, False, 12), (1, False, 13), (1, True, 12)]
+    for row, out in enumerate(([], long, [1])):
+        assert ids[row].tolist() == [i for i in nearest(items, items[row:row + 1], 200)[0] if i not in out][:12]
+    with fails(vreclib.UNSUPPORTED, "query 1 excludes 200000 items", "1048576 bytes holds the first"):
+        indexer.query(items[:2], 12, exclude=[[], list(range(200000))])
+
+
+def limit_of(request):
+    return int({pair.key: pair.value for pair in request.search_params}["topk"])
+
+
+def test_what_goes_to_the_server(mock, items):
+    """A list for several queries is a filter; for one, it is asked for and dropped."""
+    indexer = build(mock, items)
+    out = np.array([3, 7])
+    indexer.query(items[:5], 4, exclude=out)
+    indexer.query(items[:1], 4, exclude=out)
+    shared, alone = last_searches(mock, 2)
+    assert (shared.dsl, limit_of(shared)) == ("id not in [3,7]", 4)
+    assert (alone.dsl, limit_of(alone)) == ("", 6)
+
+
+def test_allowance(mock, items):
+    """By id; of all queries, or of each; without what is excluded."""
+    indexer = build(mock, items)
+    allowed = [list(range(40, 60)), [5], [], [-9, 700]]
+    ids, _, counts = indexer.query(items[:4], 12, allow_ids=allowed, exclude=[[41], [], [], []])
+    for row, only in enumerate(([i for i in range(40, 60) if i != 41], [5], [], [])):
+        left = [i for i in nearest(items, items[row:row + 1], 200)[0] if i in only][:12]
+        assert ids[row].tolist() == left + [-1] * (12 - len(left)) and counts[row] == len(left)
+    assert mock.count("Search") == 3  # whom nobody is allowed isn't asked for
+    ids, _, counts = indexer.query(items[:4], 3, allow_ids=np.arange(20), exclude=np.array([1]))
+    shared, = last_searches(mock, 1)
+    assert shared.nq == 4 and shared.dsl == f"id in [0,{','.join(map(str, range(2, 20)))}]"
+    assert (ids != 1).all() and (ids < 20).all() and (counts == 3).all()
+    assert (indexer.query(items[:4], 3, allow_ids=np.array([], np.int64))[2] == 0).all()
+    with fails(vreclib.UNSUPPORTED, "allows 200000 items", "a collection of their own"):
+        indexer.query(items[:4], 3, allow_ids=np.arange(200000))
+
+
+def test_a_server_that_takes_no_notice(mock, items):
+    """What it wasn't to find isn't given on."""
+    indexer = build(mock, items)
+    def act(mock, request, context):
+        request = milvus_pb2.SearchRequest.FromString(request)
+        request.dsl = ""
+        return mock.Search(request.SerializeToString()).SerializeToString()
+    for given in ({"exclude": np.array([1])}, {"allow_ids": np.array([0, 5])}):
+        mock.script["Search"] = [act]
+        ids, _, _ = indexer.query(items[:2], 5, **given)
+        assert 1 not in ids and not (set(ids.ravel()) - {0, 5, -1} and "allow_ids" in given)
+
+
+def test_exclusions_of_all_queries(mock, items):
+    indexer = build(mock, items)
+    out = np.array([190, 3, 7])
+    ids, _, counts = indexer.query(items[:5], 12, exclude=out)
+    for row in range(5):
+        assert ids[row].tolist() == [i for i in nearest(items, items[row:row + 1], 200)[0] if i not in out][:12]
+    assert (counts == 12).all()
+
+
+def test_interests(mock, items):
+    """Merged here; users' exclusions hold for each of their interests. A sum would want the items' vectors."""
+    indexer = build(mock, items)
+    users, exclude = items[:6].reshape(3, 2, -1), [[0, 5], [], [7]]
+    for merge in ("best", "round_robin"):
+        ids, _, counts = indexer.query(items[:6], 12, interests=2, valid=[2, 1, 2], merge=merge, exclude=exclude)
+        for u in range(3):
+            far = ((users[u][:[2, 1, 2][u], None] - items) ** 2).sum(2)
+            far[:, exclude[u]] = np.inf
+            lists = np.argsort(far, axis=1)[:, :12]
+            turns = list(dict.fromkeys(lists.T.ravel().tolist()))[:12]
+            found = np.unique(lists)
+            best = found[np.argsort(far[:, found].min(0))][:12].tolist()
+            assert ids[u].tolist() == (best if merge == "best" else turns) and counts[u] == 12
+    with fails(vreclib.UNSUPPORTED, "a sum over interests wants the vectors of items", "merge by best"):
+        indexer.query(items[:6], 12, interests=2, merge="sum")
+
+
+def test_no_bitmaps(mock, items):
+    with fails(vreclib.UNSUPPORTED, "give their ids, as allow_ids"):
+        build(mock, items).query(items[:2], 3, allow=np.ones(200, bool))
 
 
 def test_queries_with_nan(mock, items):
@@ -355,3 +497,79 @@ def test_changes(mock, items, rng):
     assert (indexer.query(more, 1)[2] == 0).all()
     with fails(vreclib.INVALID, "7 values each"):
         indexer.upsert([1], np.zeros((1, 7), np.float32))
+
+
+# ---- Evaluating ----
+
+def test_eval_of_a_collection(mock, items, tmp_path):
+    """Beside settings that are built; what it loses is told with the items alone. Secrets are shown nowhere."""
+    build(mock, items, collection="films").close()
+    np.save(tmp_path / "items.npy", items)
+    np.save(tmp_path / "users.npy", items[:5])
+    (tmp_path / "truth.csv").write_text("0,0\n1,1\n2,9\n")
+    where = f"milvus,host=127.0.0.1,port={mock.port},collection=films,token=hush"
+    shown = f"{where.removesuffix('hush')}(hidden)"
+
+    def run(*arguments):
+        return vrec("eval", "--users", "users.npy", "--truth", "truth.csv", "-k", "3", *arguments, cwd=tmp_path)
+
+    alone = run("--with", where)
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.stdout.endswith(f"\n{shown}: what the index loses is told with --items FILE, as its items are on a server\n")
+    beside = run("--with", where, "--with", "faiss", "--items", "items.npy", "--svg", "a.svg")
+    assert beside.stdout.count("the model finds 40.0 % (Recall@3), the index loses 0.0 % of that") == 2
+    assert run("--with", where, "--json").stdout.count(f'"setting":"{shown}"') == 1
+    seen = run("--with", where, "--seen", "truth.csv", "--json")
+    assert json.loads(seen.stdout)["settings"][0]["recall"] == [0]
+    failures = [run("--with", where.replace("films", "no_films")), run("--with", where.replace("token", "tokn")),
+                run("--with", f"{where},m=0")]
+    assert [f.returncode for f in failures] == [1, 2, 2] and 'no collection "no_films"' in failures[0].stderr
+    for done in (alone, beside, seen, *failures):
+        assert "hush" not in done.stdout + done.stderr
+    assert "hush" not in (tmp_path / "a.svg").read_text()
+
+
+# ---- Partitions ----
+
+def test_partitions_that_may_not_be_seen(mock, items):
+    build(mock, items, collection="films")
+    mock.script["ShowPartitions"] = [status(code=1401, reason="permission deny")]
+    attached = vreclib.Builder("milvus", **mock.options, collection="films").attach()
+    with fails(vreclib.UNSUPPORTED, "can't upsert", "may not be seen"):
+        attached.upsert([1], items[:1])
+    mock.script["ShowPartitions"] = [abort(grpc.StatusCode.UNIMPLEMENTED, "unknown method")]
+    vreclib.Builder("milvus", **mock.options, collection="films").attach().upsert([1], items[:1])
+
+
+# ---- Secrets ----
+
+def echo(mock, request, context):
+    """A server that repeats what it was sent."""
+    sent = dict(context.invocation_metadata())["authorization"]
+    context.abort(grpc.StatusCode.UNAUTHENTICATED, f"bad authorization: {sent}, {base64.b64decode(sent).decode()}")
+
+
+@pytest.mark.parametrize("options", [{"token": "s3cret-s3cret"}, {"token": "root:s3cret-s3cret"},
+                                     {"user": "root", "password": "s3cret-s3cret"}])
+def test_a_server_that_repeats_secrets(mock, items, options):
+    mock.script["Connect"] = [echo]
+    with fails(vreclib.INVALID, "bad authorization: ***", "check token") as check:
+        build(mock, items, **options)
+    coded = base64.b64encode(options.get("token", "root:s3cret-s3cret").encode()).decode()
+    assert "s3cret" not in check.text and coded not in check.text
+    said = f"denied to {coded}, s3cret-s3cret"
+    mock.script["DescribeCollection"] = [status(code=1401, reason=said)]
+    with fails(vreclib.INVALID, "denied to ***, ***"):
+        build(mock, items, collection="films", **options)
+    mock.script["GetVersion"] = [reply(milvus_pb2.GetVersionResponse(version=f"2.3 {coded} s3cret-s3cret"))]
+    assert "s3cret" not in str(build(mock, items, **options).info())
+
+
+@pytest.mark.parametrize("length", [511, 512, 3000, 5500])
+def test_long_tokens(mock, items, length, tmp_path):
+    """As identity providers make them."""
+    token = ("eyJhbGciOi" * 600)[:length]
+    (tmp_path / "token").write_text(token + "\n")
+    for given in (token, f"file:{tmp_path}/token"):
+        build(mock, items, token=given)
+        assert base64.b64decode(mock.calls[-1].metadata["authorization"]).decode() == token

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import vreclib
 from helpers import fails, flags, vrec
-from pymilvus import DataType, MilvusClient
+from pymilvus import DataType, MilvusClient, MilvusException
 
 METRICS = ["L2", "IP", "COSINE"]
 PLAIN = pytest.mark.servers("lite", "real", "foreign")  # encryption would add nothing but time
@@ -152,6 +152,53 @@ def test_collection_of_pymilvus(server, client, name, items, queries):
 
 
 @PLAIN
+@pytest.mark.parametrize("more", ["dynamic", "nullable", "default", "partition key"])
+def test_upsert_erases_nothing(server, client, name, items, more):
+    """What a row holds besides id and vector, even if it needn't."""
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=more == "dynamic")
+    schema.add_field("key", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=32)
+    if more == "partition key":
+        schema.add_field("title", DataType.VARCHAR, max_length=50, is_partition_key=True)
+    elif more != "dynamic":
+        schema.add_field("title", DataType.VARCHAR, max_length=50,
+                         **({"nullable": True} if more == "nullable" else {"default_value": "none"}))
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type="FLAT", metric_type="L2")
+    try:
+        client.create_collection(name, schema=schema, index_params=index, consistency_level="Strong")
+        client.insert(name, [{"key": 1, "vector": items[0], "title": "Alien"}])
+    except MilvusException as error:
+        pytest.skip(f"this server: {error}")
+    indexer = builder(server, collection=name).attach()
+    with fails(vreclib.UNSUPPORTED, "can't upsert", "would be gone"):
+        indexer.upsert([1], items[1:2])
+    assert client.get(name, [1], output_fields=["title"])[0]["title"] == "Alien"
+    indexer.delete([1])
+    assert client.query(name, "key == 1", output_fields=["title"], consistency_level="Strong") == []
+    client.drop_collection(name)
+
+
+@REAL
+def test_upsert_of_a_row_in_a_partition(server, client, name, items):
+    schema = MilvusClient.create_schema(auto_id=False)
+    schema.add_field("key", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=32)
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type="FLAT", metric_type="L2")
+    client.create_collection(name, schema=schema, index_params=index, consistency_level="Strong")
+    client.create_partition(name, "horror")
+    client.insert(name, [{"key": 1, "vector": items[0]}], partition_name="horror")
+    client.load_partitions(name, ["_default", "horror"])
+    indexer = builder(server, collection=name).attach()
+    with fails(vreclib.UNSUPPORTED, "can't upsert", "several partitions"):
+        indexer.upsert([1], items[1:2])
+    assert dict(indexer.info())["note"].startswith("nothing can be upserted: it has several partitions")
+    assert client.query(name, "key == 1", output_fields=["count(*)"], consistency_level="Strong")[0]["count(*)"] == 1
+    client.drop_collection(name)
+
+
+@PLAIN
 def test_ids_that_are_texts(server, client, name):
     schema = MilvusClient.create_schema(auto_id=False)
     schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=10)
@@ -238,6 +285,34 @@ def test_exclusions(server, films, items, queries):
 
 
 @PLAIN
+def test_filters(server, films, items, queries):
+    """Exclusions of all queries, and allowance, which the server is told of."""
+    indexer = builder(server, collection=films).attach()
+    exact = np.argsort(-(queries.astype(float) @ items.T.astype(float)), axis=1)
+    out = np.unique(exact[:, :3])
+    ids, _, counts = indexer.query(queries, 10, exclude=out)
+    for row, found in enumerate(ids):
+        assert found.tolist() == [i for i in exact[row] if i not in set(out)][:10]
+    only = np.unique(exact[:, 100:104])
+    ids, _, _ = indexer.query(queries, 10, allow_ids=only, exclude=only[:2])
+    for row, found in enumerate(ids):
+        assert found.tolist() == [i for i in exact[row] if i in set(only[2:])][:10]
+    of_each = [np.sort(row[50:55]) for row in exact[:4]]
+    ids, _, counts = indexer.query(queries[:4], 10, allow_ids=of_each)
+    assert (counts == 5).all() and all(ids[row, :5].tolist() == exact[row, 50:55].tolist() for row in range(4))
+
+
+@PLAIN
+def test_longest_filter(server, films, items, queries):
+    """As many ids as are taken; the server must read that."""
+    indexer = builder(server, collection=films).attach()
+    many = np.arange(100_000_000, 100_000_000 + 100_000)
+    assert (indexer.query(queries[:2], 5, exclude=many)[0] == indexer.query(queries[:2], 5)[0]).all()
+    with fails(vreclib.UNSUPPORTED, "holds the first"):
+        indexer.query(queries[:2], 5, exclude=np.arange(100_000_000, 100_000_000 + 110_000))
+
+
+@PLAIN
 def test_largest_k(server, films, queries):
     ids, _, counts = builder(server, collection=films).attach().query(queries[:2], 16384)
     assert counts.tolist() == [3000, 3000] and all(len(set(row[:3000])) == 3000 for row in ids)
@@ -305,7 +380,10 @@ def test_command(server, name, items, queries, tmp_path):
     again = vrec("build", *where, "items.npy", cwd=tmp_path)
     assert again.returncode == 1 and "exists already" in again.stderr
     assert vrec("drop", *where).returncode == 2
-    assert run("drop", "--yes") == ""
+    listed = vrec("list", "milvus", *flags(server.options))
+    assert (listed.returncode, listed.stderr) == (0, "") and name in listed.stdout.split("\n")
+    assert run("drop", "--yes").startswith("dropped")
+    assert name not in vrec("list", "milvus", *flags(server.options)).stdout.split("\n")
     assert vrec("info", *where).returncode == 1
 
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/annoy_pairs.h"
 
+#include "api/indexer.h"
+
 #include <stdatomic.h>
 
 const size_t dims[DIMS] = { 1, 3, 48, 49, 100, DIM_MAX };
@@ -93,9 +95,17 @@ static vrec_indexer *open_with(size_t kind, size_t dim, const char *codes)
     return indexer;
 }
 
-const vr_records *codes_of(vrec_indexer *indexer)
+vr_annoy *forest_of(const vrec_indexer *indexer)
 {
-    return atomic_load(&((vr_annoy *)indexer)->codes.made);
+    size_t place;
+    vr_annoy *forest = (vr_annoy *)vr_indexer_enter(indexer, &place);
+    vr_indexer_leave(indexer, place); /* nothing here changes it */
+    return forest;
+}
+
+const vr_records *codes_of(const vrec_indexer *indexer)
+{
+    return atomic_load(&forest_of(indexer)->codes.made);
 }
 
 void warm(vrec_indexer *indexer)
@@ -110,7 +120,7 @@ void warm(vrec_indexer *indexer)
 typedef struct answers {
     int64_t ids[QUERIES * TOP_K_MAX];
     float distances[QUERIES * TOP_K_MAX];
-    size_t counts[QUERIES];
+    int64_t counts[QUERIES];
 } answers;
 
 static void assert_same(const answers *a, const answers *b, size_t top_k, const char *what)

@@ -32,7 +32,8 @@ void draw_values(size_t i, size_t q, size_t dim);
 
 forest_file file_of(size_t kind, size_t dim);
 
-const vr_records *codes_of(vrec_indexer *indexer);
+const vr_records *codes_of(const vrec_indexer *indexer);
+vr_annoy *forest_of(const vrec_indexer *indexer);
 
 /* Asks until the codes are there. */
 void warm(vrec_indexer *indexer);

@@ -76,7 +76,7 @@ forest_file build_file(const char *options, size_t rows, size_t dim)
 }
 
 void ask_forest(const vrec_indexer *indexer, const float *queries, size_t count, size_t top_k, int searchk,
-                int threads, int64_t *ids, float *distances, size_t *counts)
+                int threads, int64_t *ids, float *distances, int64_t *counts)
 {
     vrec_error err;
     char overrides[32];
@@ -85,6 +85,7 @@ void ask_forest(const vrec_indexer *indexer, const float *queries, size_t count,
     vrec_query_options options = { .struct_size = sizeof options,
                                    .threads = threads,
                                    .overrides = overrides };
-    if (vrec_query(indexer, &matrix, top_k, &options, ids, distances, counts, &err) != VREC_OK)
+    if (vrec_query(indexer, &matrix, top_k, &options,
+                   &(vrec_results){ sizeof(vrec_results), ids, distances, counts }, &err) != VREC_OK)
         fail_msg("%s", err.message);
 }

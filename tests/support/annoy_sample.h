@@ -29,6 +29,6 @@ forest_file build_file(const char *options, size_t rows, size_t dim);
 
 /* Queries with searchk; fails the test if it fails. */
 void ask_forest(const vrec_indexer *indexer, const float *queries, size_t count, size_t top_k, int searchk,
-                int threads, int64_t *ids, float *distances, size_t *counts);
+                int threads, int64_t *ids, float *distances, int64_t *counts);
 
 #endif

@@ -22,7 +22,7 @@ vrec_status view_copy(const char *path, const void *bytes, size_t size, uint8_t 
     assert_non_null(*copy);
     memcpy(*copy, bytes, size);
     vr_map map = { .data = *copy, .size = size };
-    return vr_format_view(format, &map, path, out, err);
+    return vr_format_view(format, &map, path, out, &(bool){ false }, err);
 }
 
 void assert_refused(const char *path, const void *bytes, size_t size, vrec_status expected,

@@ -5,9 +5,9 @@
 
 bool has_fact(const vrec_indexer *indexer, const char *key, const char *says)
 {
-    const char *found, *value;
-    for (size_t i = 0; vrec_info(indexer, i, &found, &value); i++)
-        if (strcmp(key, found) == 0 && strstr(value, says))
+    const vrec_fact *fact;
+    for (size_t i = 0; (fact = vrec_info(indexer, i)); i++)
+        if (strcmp(key, fact->key) == 0 && strstr(fact->text, says))
             return true;
     return false;
 }

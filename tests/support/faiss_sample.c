@@ -45,8 +45,10 @@ void assert_sample_answers(const vrec_indexer *indexer, bool ip)
     vrec_matrix queries = vrec_matrix_f32(query, 1, DIM);
     int64_t ids[4];
     float distances[4];
-    size_t count;
-    assert_int_equal(vrec_query(indexer, &queries, 4, NULL, ids, distances, &count, NULL), VREC_OK);
+    int64_t count;
+    assert_int_equal(vrec_query(indexer, &queries, 4, NULL,
+                                &(vrec_results){ sizeof(vrec_results), ids, distances, &count }, NULL),
+                     VREC_OK);
     assert_int_equal(count, ROWS);
     assert_memory_equal(ids, ip ? ip_ids : l2_ids, sizeof ids);
     assert_memory_equal(distances, ip ? products : l2, sizeof distances);

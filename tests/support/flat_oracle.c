@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/flat_oracle.h"
 
+#include "api/indexer.h"
 #include "faiss/flat/kind.h"
 #include "faiss/kinds.h"
+#include "faiss/table.h"
 #include "scan/encode.h"
 
 /* ---- Values ---- */
@@ -84,11 +86,12 @@ static int compare_found(const void *left, const void *right)
 
 static bool is_excluded(const problem *p, size_t query, size_t item)
 {
-    for (int64_t i = p->exclude_offsets ? p->exclude_offsets[query] : 0;
-         p->exclude_offsets && i < p->exclude_offsets[query + 1]; i++)
+    size_t first = p->exclude_offsets ? (size_t)p->exclude_offsets[query] : 0;
+    size_t end = p->exclude_offsets ? (size_t)p->exclude_offsets[query + 1] : p->exclude_count;
+    for (size_t i = first; i < end; i++)
         if (p->exclude_ids[i] == (int64_t)item)
             return true;
-    return false;
+    return p->allow && !(p->allow[query * p->allow_stride + item / 8] >> item % 8 & 1);
 }
 
 static void expect_row(const problem *p, distance_function distance, size_t query, found *all, answers *out)
@@ -102,7 +105,7 @@ static void expect_row(const problem *p, distance_function distance, size_t quer
             all[count++] = (found){ .smaller = p->metric == VR_METRIC_L2 ? d : -d, .id = (int64_t)i };
     }
     qsort(all, count, sizeof *all, compare_found);
-    out->counts[query] = vr_min(count, p->top_k);
+    out->counts[query] = (int64_t)vr_min(count, p->top_k);
     for (size_t i = 0; i < p->top_k; i++) {
         size_t at = query * p->top_k + i;
         float smaller = i < count ? all[i].smaller : INFINITY;
@@ -125,11 +128,16 @@ answers expect_answers(const problem *p, distance_function distance)
 vrec_indexer *new_indexer(const problem *p, bool wants_codes)
 {
     vr_flat *flat;
-    assert_int_equal(vr_flat_create(p->metric, p->rows, p->dim, &flat, NULL), VREC_OK);
-    memcpy(flat->items, p->items, p->rows * p->dim * sizeof(float));
+    assert_int_equal(vr_flat_create(p->metric, p->rows, p->dim, NULL, &flat, NULL), VREC_OK);
+    memcpy(flat->own, p->items, p->rows * p->dim * sizeof(float));
     flat->wants_codes = wants_codes;
     vr_faiss_adopt(&flat->index, &vr_flat_kind);
-    return &flat->index.base;
+    vr_options options;
+    vrec_indexer *indexer;
+    vr_options_init(&options, &vr_faiss_options);
+    assert_int_equal(vr_indexer_make(&flat->index.base, &options, &indexer, NULL), VREC_OK);
+    vr_options_free(&options);
+    return indexer;
 }
 
 answers ask(const vrec_indexer *indexer, const problem *p, const vrec_matrix *matrix, size_t batch,
@@ -151,10 +159,21 @@ answers ask(const vrec_indexer *indexer, const problem *p, const vrec_matrix *ma
         if (p->exclude_offsets) {
             options.exclude_offsets = offsets;
             options.exclude_ids = p->exclude_ids + p->exclude_offsets[first];
+            options.exclude_count = (size_t)offsets[part.rows];
+        } else {
+            options.exclude_ids = p->exclude_ids;
+            options.exclude_count = p->exclude_count;
+        }
+        if (p->allow) {
+            options.allow = p->allow + first * p->allow_stride;
+            options.allow_rows = p->rows;
+            options.allow_stride = p->allow_stride;
         }
         size_t at = first * p->top_k;
-        if (vrec_query(indexer, &part, p->top_k, &options, a.ids + at, a.distances + at, a.counts + first,
-                       &err) != VREC_OK)
+        if (vrec_query(
+                indexer, &part, p->top_k, &options,
+                &(vrec_results){ sizeof(vrec_results), a.ids + at, a.distances + at, a.counts + first },
+                &err) != VREC_OK)
             fail_msg("%s", err.message);
         free(offsets);
     }
@@ -187,10 +206,12 @@ void assert_answers(const vrec_indexer *indexer, const problem *p, const answers
 /* Asks until the index has its codes, and compares all the while. */
 static void warm_up(vrec_indexer *indexer, const problem *p, const answers *expected, const char *what)
 {
-    vr_flat *flat = (vr_flat *)indexer;
+    size_t place;
+    vr_flat *flat = (vr_flat *)vr_indexer_enter(indexer, &place);
     for (size_t i = 0; i < 1000 && !atomic_load(&flat->codes.made); i++)
         assert_answers(indexer, p, expected, p->queries, 1, what);
     assert_true(p->dim > VR_CODES_DIM_MAX || atomic_load(&flat->codes.made) != NULL);
+    vr_indexer_leave(indexer, place);
 }
 
 void assert_solved(const problem *p, distance_function distance, const char *what)

@@ -21,13 +21,16 @@ typedef struct problem {
     vr_metric metric;
     size_t rows, dim, queries, top_k;
     const float *items, *vectors;
-    const int64_t *exclude_offsets, *exclude_ids;
+    const int64_t *exclude_offsets, *exclude_ids; /* for all queries alike if there are no offsets */
+    size_t exclude_count;
+    const uint8_t *allow; /* or NULL */
+    size_t allow_stride;
 } problem;
 
 typedef struct answers {
     int64_t *ids;
     float *distances;
-    size_t *counts;
+    int64_t *counts;
 } answers;
 
 /* ---- Values ---- */

@@ -1,11 +1,11 @@
 /* A small HNSW index as FAISS writes it ("HNSW4,Flat", five rows of four values), put together by hand.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef VR_TESTS_UNIT_HNSW_SAMPLE_H
-#define VR_TESTS_UNIT_HNSW_SAMPLE_H
+#ifndef VR_TESTS_SUPPORT_HNSW_SAMPLE_H
+#define VR_TESTS_SUPPORT_HNSW_SAMPLE_H
 
 #include "base/bytes.h"
 #include "faiss/hnsw/graph.h"
-#include "vrec/vrec.h"
+#include "support/image.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,28 +37,6 @@ enum {
     SAMPLE_DIM = 4,
     EMPTY_SIZE = 334
 };
-
-typedef struct image {
-    uint8_t bytes[1024];
-    size_t size;
-} image;
-
-static inline void put(image *to, const void *bytes, size_t size)
-{
-    assert_true(to->size + size <= sizeof to->bytes);
-    memcpy(to->bytes + to->size, bytes, size);
-    to->size += size;
-}
-
-static inline void put_u32(image *to, uint32_t value)
-{
-    put(to, &value, sizeof value);
-}
-
-static inline void put_u64(image *to, uint64_t value)
-{
-    put(to, &value, sizeof value);
-}
 
 static inline void put_header(image *to, const char *type, uint64_t rows, uint32_t metric)
 {

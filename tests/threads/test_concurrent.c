@@ -24,7 +24,9 @@ static const struct {
     const char *backend, *options, *without_codes;
     size_t facts;
 } kinds[] = { { "faiss", "", "codes=off", 6 },
-              { "annoy", "n_trees=3,searchk=2000", "n_trees=3,searchk=2000,codes=off", 8 } };
+              { "annoy", "n_trees=3,searchk=2000", "n_trees=3,searchk=2000,codes=off", 8 },
+              { "faiss", "index_type=IVF,nlists=30,nprobe=9", "index_type=IVF,nlists=30,nprobe=9,codes=off",
+                9 } };
 static size_t kind;
 
 static float items[ROWS * DIM];
@@ -40,7 +42,9 @@ static bool ask(size_t batch, int32_t threads, int64_t *ids, float *distances)
     for (size_t first = 0; first < ASKED; first += batch) {
         size_t count = first + batch > ASKED ? ASKED - first : batch, at = first * TOP_K;
         vrec_matrix queries = vrec_matrix_f32(items + first * DIM, count, DIM);
-        if (vrec_query(indexer, &queries, TOP_K, &options, ids + at, distances + at, NULL, NULL) != VREC_OK)
+        if (vrec_query(indexer, &queries, TOP_K, &options,
+                       &(vrec_results){ sizeof(vrec_results), ids + at, distances + at, NULL },
+                       NULL) != VREC_OK)
             return false;
     }
     return memcmp(ids, expected_ids, sizeof expected_ids) == 0 &&
@@ -57,12 +61,11 @@ static bool ask_again(size_t batch, int32_t threads)
 static bool save_and_look(size_t caller)
 {
     char path[32];
-    const char *key, *value;
     size_t facts = 0;
     snprintf(path, sizeof path, "%zu.index", caller % 2); /* two callers each save to the same file */
     if (vrec_save(indexer, path, NULL, NULL) != VREC_OK)
         return false;
-    while (vrec_info(indexer, facts, &key, &value) && strlen(key) > 0 && strlen(value) > 0)
+    while (vrec_info(indexer, facts) && strlen(vrec_info(indexer, facts)->text) > 0)
         facts++;
     return facts == kinds[kind].facts && vrec_rows(indexer) == ROWS && vrec_dim(indexer) == DIM;
 }
@@ -76,7 +79,7 @@ static void *call(void *context)
     bool right = true;
     for (size_t round = 0; round < ROUNDS; round++) {
         right &= ask_again(batches[(caller + round) % CALLERS], threads[(caller + round) % 5]);
-        right &= vrec_set_default_threads((int32_t)(1 + round % 3)) == VREC_OK;
+        right &= vrec_set_default_threads((int32_t)(1 + round % 3), NULL) == VREC_OK;
         if (round % 3 == caller % 3)
             right &= save_and_look(caller);
     }
@@ -122,31 +125,6 @@ static void callers_and_children(void **state)
     assert_int_equal(for_each_file(NULL), 2); /* whoever saved last, and nothing temporary */
 }
 
-/* A call inside a progress report of another call, on the same indexer. */
-static int report(void *context, const char *what, uint64_t done, uint64_t total)
-{
-    (void)what;
-    (void)done;
-    (void)total;
-    bool *right = context;
-    *right = *right && ask_again(ASKED, 2);
-    return 0;
-}
-
-static void calls_inside_calls(void **state)
-{
-    (void)state;
-    bool right = true;
-    int64_t id;
-    float distance;
-    vrec_progress progress = { .report = report, .context = &right };
-    vrec_query_options options = { .struct_size = sizeof options, .threads = 3, .progress = &progress };
-    vrec_matrix query = vrec_matrix_f32(items, 1, DIM);
-    assert_int_equal(vrec_query(indexer, &query, 1, &options, &id, &distance, NULL, NULL), VREC_OK);
-    assert_true(right);
-    assert_int_equal(id, 0);
-}
-
 static vrec_indexer *build(const char *options)
 {
     vrec_builder *builder;
@@ -156,6 +134,93 @@ static vrec_indexer *build(const char *options)
         vrec_from_embeddings(builder, &matrix, NULL, &built, NULL);
     vrec_builder_free(builder);
     return built;
+}
+
+/* What a caller's report does, and from where it is called. */
+typedef struct listener {
+    pthread_t caller;
+    bool right;
+    size_t reports;
+} listener;
+
+/* Everything that a report may do: query, save, inspect and build, on the same indexer, too. */
+static int report(void *context, const vrec_progress_report *at)
+{
+    listener *l = context;
+    l->right &= at->struct_size == sizeof *at && *at->phase && *at->unit && at->done <= at->total;
+    l->right &= pthread_equal(pthread_self(), l->caller) != 0;
+    l->right &= ask_again(ASKED, 2);
+    if (l->reports++ == 0) {
+        vrec_indexer *another = build(kinds[kind].options);
+        l->right &= save_and_look(0) && another;
+        vrec_indexer_free(another);
+    }
+    return 0;
+}
+
+static void calls_inside_calls(void **state)
+{
+    (void)state;
+    listener l = { .caller = pthread_self(), .right = true };
+    int64_t id;
+    float distance;
+    vrec_results results = { .struct_size = sizeof results, .ids = &id, .distances = &distance };
+    vrec_progress progress = { .struct_size = sizeof progress, .report = report, .context = &l };
+    vrec_query_options options = { .struct_size = sizeof options, .threads = 3, .progress = &progress };
+    vrec_matrix query = vrec_matrix_f32(items, 1, DIM);
+    while (l.reports == 0) /* the helpers may do all of it */
+        assert_int_equal(vrec_query(indexer, &query, 1, &options, &results, NULL), VREC_OK);
+    assert_int_equal(id, 0);
+    assert_int_equal(vrec_save(indexer, "1.index", &progress, NULL), VREC_OK);
+    assert_true(l.right);
+}
+
+/* Sets *context, its number, to SIZE_MAX if anything is wrong. */
+static void *tune(void *context)
+{
+    size_t *number = context;
+    vrec_matrix queries = vrec_matrix_f32(items, ASKED, DIM);
+    vrec_tuning_options asked = {
+        .struct_size = sizeof asked, .recall = 0.8, .top_k = TOP_K, .queries = &queries, .threads = 2
+    };
+    vrec_tuning tuning = { .struct_size = sizeof tuning };
+    bool right = true;
+    for (size_t i = 0; i < 2; i++)
+        right &= vrec_tune(indexer, &asked, &tuning, NULL) == VREC_OK && tuning.recall >= 0.8;
+    if (!right)
+        *number = SIZE_MAX;
+    finished++;
+    return NULL;
+}
+
+/* Two tune, and leave their settings with the indexer, while others ask, by a setting or by the recall. */
+static void tuning_while_others_ask(void **state)
+{
+    (void)state;
+    pthread_t tuners[2];
+    size_t numbers[2] = { 0, 1 };
+    int64_t ids[ASKED * TOP_K];
+    float distances[ASKED * TOP_K];
+    vrec_query_options options = { .struct_size = sizeof options, .overrides = "target_recall=0.8" };
+    vrec_results results = { .struct_size = sizeof results, .ids = ids, .distances = distances };
+    vrec_matrix queries = vrec_matrix_f32(items, ASKED, DIM);
+    if (!*kinds[kind].options)
+        return; /* Flat has nothing to tune */
+    finished = 0;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&tuners[i], NULL, tune, &numbers[i]), 0);
+    bool right = true;
+    do {
+        right &= ask_again(23, 2);
+        vrec_status status = vrec_query(indexer, &queries, TOP_K, &options, &results, NULL);
+        right &= status == VREC_OK || status == VREC_INVALID; /* nobody has tuned yet */
+    } while (finished < 2);
+    for (size_t i = 0; i < 2; i++) {
+        pthread_join(tuners[i], NULL);
+        assert_int_equal(numbers[i], i);
+    }
+    assert_int_equal(vrec_query(indexer, &queries, TOP_K, &options, &results, NULL), VREC_OK);
+    assert_true(right);
 }
 
 /* What is expected comes from an indexer without codes; the other makes its codes while it is asked. */
@@ -184,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(callers_and_children),
         cmocka_unit_test(calls_inside_calls),
+        cmocka_unit_test(tuning_while_others_ask),
     };
     int failed = 0;
     for (kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++)

@@ -273,11 +273,11 @@ typedef struct patience {
     int calls, most;
 } patience;
 
-static int lose_patience(void *context, const char *what, uint64_t done, uint64_t total)
+static int lose_patience(void *context, const vrec_progress_report *at)
 {
     patience *p = context;
-    assert_non_null(what);
-    assert_true(done <= total);
+    assert_non_null(at->phase);
+    assert_true(at->done <= at->total);
     return ++p->calls > p->most;
 }
 
@@ -288,16 +288,17 @@ static void a_build_can_be_stopped(void **state)
     vrec_matrix matrix = vrec_matrix_f32(items, 20000, 4);
     vrec_builder *builder = annoy_builder("n_trees=20,threads=2");
     patience all = { .most = INT32_MAX };
-    vrec_progress progress = { .report = lose_patience, .context = &all };
+    vrec_progress progress = { .struct_size = sizeof progress, .report = lose_patience, .context = &all };
+    vrec_build build = { .struct_size = sizeof build, .progress = &progress };
     vrec_indexer *indexer;
-    assert_int_equal(vrec_from_embeddings(builder, &matrix, &progress, &indexer, NULL), VREC_OK);
+    assert_int_equal(vrec_from_embeddings(builder, &matrix, &build, &indexer, NULL), VREC_OK);
     assert_true(all.calls > 10);
     vrec_indexer_free(indexer);
     for (int most = 0; most < all.calls; most += 1 + all.calls / 10) {
         vrec_error err = { 0 };
         patience some = { .most = most };
         progress.context = &some;
-        vrec_status status = vrec_from_embeddings(builder, &matrix, &progress, &indexer, &err);
+        vrec_status status = vrec_from_embeddings(builder, &matrix, &build, &indexer, &err);
         if (status == VREC_OK) /* threads make the number of reports vary */
             vrec_indexer_free(indexer);
         else

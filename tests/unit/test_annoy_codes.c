@@ -64,13 +64,14 @@ static void check_floors(vrec_indexer *indexer, const float *query, size_t *drop
     static int64_t ids[ROWS];
     static float distances[ROWS], sums[ROWS];
     static int8_t digits[DIM_MAX + 64];
-    vr_annoy *forest = (vr_annoy *)indexer;
+    vr_annoy *forest = forest_of(indexer);
     const vr_records *codes = codes_of(indexer);
     vr_annoy_coded coded;
     uint32_t rows[ROWS];
     float norm;
-    size_t count;
-    ask_forest(indexer, query, 1, ROWS, INT32_MAX, 1, ids, distances, &count);
+    int64_t found;
+    ask_forest(indexer, query, 1, ROWS, INT32_MAX, 1, ids, distances, &found);
+    size_t count = (size_t)found;
     codes->simd->dot_rows(query, query, 1, forest->layout.dim, &norm);
     assert_true(vr_annoy_encode(forest, codes, query, norm, digits, &coded));
     for (size_t i = 0; i < count; i++)
@@ -185,8 +186,10 @@ static void exclusions(void **state)
         vrec_query_options options = { .struct_size = sizeof options,
                                        .exclude_offsets = offsets,
                                        .exclude_ids = excluded,
+                                       .exclude_count = (size_t)offsets[1],
                                        .overrides = "searchk=100000" };
-        if (vrec_query(indexer, &query, TOP_K, &options, some, fewer, NULL, &err) != VREC_OK)
+        if (vrec_query(indexer, &query, TOP_K, &options,
+                       &(vrec_results){ sizeof(vrec_results), some, fewer, NULL }, &err) != VREC_OK)
             fail_msg("%s", err.message);
         assert_memory_equal(some, all + SEEN, sizeof some);
         assert_memory_equal(fewer, distances + SEEN, sizeof fewer);
@@ -194,10 +197,10 @@ static void exclusions(void **state)
     }
 }
 
-static int stop_at_once(void *context, const char *what, uint64_t done, uint64_t total)
+static int stop_at_once(void *context, const vrec_progress_report *at)
 {
-    (void)what, (void)total;
-    *(bool *)context = done == 0;
+    (void)at->phase, (void)at->total;
+    *(bool *)context = at->done == 0;
     return 1;
 }
 
@@ -212,18 +215,23 @@ static void making_codes_can_be_stopped(void **state)
     draw_values(0, 0, 48);
     vrec_indexer *indexer = build_forest(kinds[0].options, items, ROWS, 48);
     vrec_matrix all = vrec_matrix_f32(queries, QUERIES, 48);
-    vrec_progress progress = { .report = stop_at_once, .context = &had_found_nothing };
+    vrec_progress progress = { .struct_size = sizeof progress,
+                               .report = stop_at_once,
+                               .context = &had_found_nothing };
     vrec_query_options options = {
         .struct_size = sizeof options, .threads = 1, .progress = &progress, .overrides = "searchk=100000"
     };
-    assert_failed(vrec_query(indexer, &all, 10, &options, ids[0], distances[0], NULL, &err), &err,
-                  VREC_CANCELLED, "stopped by the caller");
+    assert_failed(vrec_query(indexer, &all, 10, &options,
+                             &(vrec_results){ sizeof(vrec_results), ids[0], distances[0], NULL }, &err),
+                  &err, VREC_CANCELLED, "stopped by the caller");
     assert_true(had_found_nothing && ids[0][0] == -1);
-    assert_null(atomic_load(&((vr_annoy *)indexer)->codes.made));
+    assert_null(codes_of(indexer));
     options.progress = NULL;
-    assert_int_equal(vrec_query(indexer, &all, 10, &options, ids[0], distances[0], NULL, &err), VREC_OK);
+    assert_int_equal(vrec_query(indexer, &all, 10, &options,
+                                &(vrec_results){ sizeof(vrec_results), ids[0], distances[0], NULL }, &err),
+                     VREC_OK);
     assert_true(ids[0][0] >= 0);
-    assert_non_null(atomic_load(&((vr_annoy *)indexer)->codes.made));
+    assert_non_null(codes_of(indexer));
     vrec_indexer_free(indexer);
 }
 

@@ -44,11 +44,13 @@ static vrec_status try_bytes(const char *options, const void *bytes, size_t size
     }
     vrec_matrix matrix = vrec_matrix_f32(queries, 2, DIM);
     vrec_query_options wide = { .struct_size = sizeof wide, .threads = 1, .overrides = "searchk=1000000" };
-    status = vrec_query(indexer, &matrix, TOP_K, NULL, ids, distances, NULL, err);
+    status = vrec_query(indexer, &matrix, TOP_K, NULL,
+                        &(vrec_results){ sizeof(vrec_results), ids, distances, NULL }, err);
     if (status == VREC_OK)
-        status = vrec_query(indexer, &matrix, TOP_K, &wide, ids, distances, NULL, err);
+        status = vrec_query(indexer, &matrix, TOP_K, &wide,
+                            &(vrec_results){ sizeof(vrec_results), ids, distances, NULL }, err);
     for (size_t i = 0; i < 2 * TOP_K; i++)
-        assert_true(ids[i] >= -1 && ids[i] < (int64_t)(size / 4));
+        assert_true(ids[i] >= -1 && ids[i] < (int64_t)vrec_rows(indexer));
     vrec_indexer_free(indexer);
     if (verify && status == VREC_OK)
         status = verify_forest_file(options, "hostile.annoy", err);
@@ -82,10 +84,10 @@ static void opened_files_are_saved_as_they_were(void **state)
 
 static const char *fact(const vrec_indexer *indexer, const char *name)
 {
-    const char *key, *value;
-    for (size_t i = 0; vrec_info(indexer, i, &key, &value); i++)
-        if (strcmp(key, name) == 0)
-            return value;
+    const vrec_fact *found;
+    for (size_t i = 0; (found = vrec_info(indexer, i)); i++)
+        if (strcmp(found->key, name) == 0)
+            return found->text;
     return "";
 }
 
@@ -193,6 +195,13 @@ static victim make_victim(size_t kind)
     return v;
 }
 
+static uint32_t make_count(size_t kind)
+{
+    victim v = make_victim(kind);
+    free(v.file.bytes);
+    return v.count;
+}
+
 static uint8_t *node_of(const victim *v, uint32_t i)
 {
     return v->file.bytes + i * v->layout.size;
@@ -267,6 +276,18 @@ static void id_negative(victim *v)
 {
     set_buckets(v, 1, UINT32_MAX);
 }
+static void id_past_the_items(victim *v)
+{
+    set_buckets(v, 1, ROWS);
+}
+static void buckets_like_items(victim *v)
+{
+    set_buckets(v, 0, 1);
+}
+static void roots_one_less(victim *v)
+{
+    set_roots(v, ROWS - 1);
+}
 static void items_only(victim *v)
 {
     v->file.size = ROWS * v->layout.size;
@@ -310,10 +331,11 @@ static void mutilated_files(void **state)
 {
     (void)state;
     static void (*const spoil[])(victim *) = {
-        last_negative, roots_negative, roots_large,    roots_largest,  buckets_negative,
-        buckets_least, all_ones,       child_large,    child_negative, child_count,
-        id_large,      id_negative,    items_only,     half,           no_copies,
-        copy_missing,  byte_missing,   zero_node_last, nothing,        splits_lead_to_themselves
+        last_negative,     roots_negative,     roots_large,    roots_largest,  buckets_negative,
+        buckets_least,     all_ones,           child_large,    child_negative, child_count,
+        id_large,          id_negative,        items_only,     half,           no_copies,
+        copy_missing,      byte_missing,       zero_node_last, nothing,        splits_lead_to_themselves,
+        id_past_the_items, buckets_like_items, roots_one_less
     };
     for (size_t k = 0; k < KINDS; k++)
         for (size_t i = 0; i < sizeof spoil / sizeof spoil[0]; i++) {
@@ -333,7 +355,61 @@ static void an_empty_forest(void **state)
     (void)state;
     vrec_error err;
     uint8_t zeros[14 * 28] = { 0 };
-    assert_int_equal(try_bytes("d=4", zeros, sizeof zeros, true, &err), VREC_OK);
+    assert_int_equal(try_bytes("d=4", zeros, sizeof zeros, false, &err), VREC_OK);
+    assert_failed(try_bytes("d=4", zeros, sizeof zeros, true, &err), &err, VREC_CORRUPT, "power cut");
+}
+
+/* What a power cut leaves, without a look at all of it: a sparse file of more nodes than a 32-bit number of
+ * bytes counts, opened in no time. */
+static void a_large_file_of_zeros(void **state)
+{
+    (void)state;
+    vrec_error err;
+    vrec_indexer *indexer;
+    write_file("zeros.annoy", "", 1);
+    assert_int_equal(truncate("zeros.annoy", (off_t)28 << 28), 0);
+    assert_failed(open_forest("d=4", "zeros.annoy", &indexer, &err), &err, VREC_CORRUPT, "power cut");
+    assert_int_equal(unlink("zeros.annoy"), 0);
+}
+
+/* A node that claims one descendant is no item: only those below rows are. */
+static void a_node_like_an_item(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < KINDS; k++)
+        for (uint32_t i = ROWS; i < make_count(k) - 6; i++) {
+            vrec_error err;
+            victim v = make_victim(k);
+            bool copied = vr_node_descendants(node_of(&v, i)) == ROWS; /* a root that nobody visits */
+            vr_node_put_int(node_of(&v, i), 0, 1);
+            vrec_status status =
+                try_bytes(with_dim(kinds[k].options, DIM), v.file.bytes, v.file.size, copied, &err);
+            if (status != VREC_CORRUPT)
+                fail_msg("kind %zu, node %u: status %d", k, i, status);
+            free(v.file.bytes);
+        }
+}
+
+static void items_that_are_not_finite(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < KINDS; k++) {
+        char options[160];
+        vrec_error err;
+        vrec_indexer *indexer;
+        victim v = make_victim(k);
+        for (uint32_t i = 41; i < 44; i++)
+            vr_node_put_float(node_of(&v, i), v.layout.vector + 4 * (i - 41), i == 42 ? INFINITY : NAN);
+        write_file("hostile.annoy", v.file.bytes, v.file.size);
+        snprintf(options, sizeof options, "%s,load=read", with_dim(kinds[k].options, DIM));
+        assert_failed(verify_forest_file(options, "hostile.annoy", &err), &err, VREC_CORRUPT,
+                      "3 of 100 items");
+        assert_non_null(strstr(err.message, "item 41"));
+        assert_int_equal(open_forest(options, "hostile.annoy", &indexer, &err), VREC_OK);
+        assert_non_null(strstr(fact(indexer, "note"), "3 items"));
+        vrec_indexer_free(indexer);
+        free(v.file.bytes);
+    }
 }
 
 /* Numbers that a plane or vector can't have are no danger, and no error. */
@@ -425,12 +501,33 @@ static void flipped_bits_and_noise(void **state)
     }
 }
 
+/* A bucket that no tree leads to, between the items and the first tree. */
+static void add_stray(victim *v)
+{
+    size_t size = v->layout.size;
+    uint8_t *bytes = malloc(v->file.size + size);
+    assert_non_null(bytes);
+    memcpy(bytes, v->file.bytes, ROWS * size);
+    memcpy(bytes + ROWS * size, node_of(v, ROWS), size);
+    memcpy(bytes + (ROWS + 1) * size, node_of(v, ROWS), v->file.size - ROWS * size);
+    for (uint32_t i = ROWS + 1; i < v->count + 1; i++) {
+        uint8_t *node = bytes + i * size;
+        if (vr_node_descendants(node) <= (int32_t)v->layout.capacity)
+            continue;
+        for (size_t at = v->layout.children; at < v->layout.children + 8; at += 4)
+            if (vr_node_int(node, at) >= ROWS)
+                vr_node_put_int(node, at, (uint32_t)vr_node_int(node, at) + 1);
+    }
+    free(v->file.bytes);
+    v->file = (forest_file){ .bytes = bytes, .size = v->file.size + size };
+}
+
 /* What only reading everything shows. */
 static void verify_finds(void **state)
 {
     (void)state;
     for (size_t k = 0; k < KINDS; k++)
-        for (size_t damage = 0; damage < 5; damage++) {
+        for (size_t damage = 0; damage < 7; damage++) {
             vrec_error err = { 0 };
             victim v = make_victim(k);
             uint32_t split = v.count - 7, bucket = ROWS;
@@ -438,10 +535,12 @@ static void verify_finds(void **state)
                 split--;
             uint8_t *node = node_of(&v, damage < 2 ? bucket : split);
             switch (damage) {
-            case 0: vr_node_put_int(node, v.layout.children, 99); break;   /* a neighbour's item */
-            case 1: vr_node_put_int(node, 0, 2); break;                    /* fewer */
-            case 2: vr_node_put_int(node, v.layout.children, 3); break;    /* a branch lost */
-            case 3: vr_node_put_int(node, 0, 50); break;                   /* another count */
+            case 0: vr_node_put_int(node, v.layout.children, 99); break; /* a neighbour's item */
+            case 1: vr_node_put_int(node, 0, 2); break;                  /* fewer */
+            case 2: vr_node_put_int(node, v.layout.children, 3); break;  /* a branch lost */
+            case 3: vr_node_put_int(node, 0, 50); break;                 /* another count */
+            case 4: roots_one_less(&v); break;
+            case 5: add_stray(&v); break;
             default: memset(node + v.layout.vector, 0x41, DIM * 4); break; /* no normal */
             }
             write_file("hostile.annoy", v.file.bytes, v.file.size);
@@ -458,7 +557,7 @@ static void missing_options_and_files(void **state)
     vrec_error err;
     vrec_indexer *indexer;
     free(build_file("", ROWS, DIM).bytes);
-    assert_failed(open_forest("", "sample.annoy", &indexer, &err), &err, VREC_INVALID, "set d");
+    assert_failed(open_forest("", "sample.annoy", &indexer, &err), &err, VREC_INVALID, "set option d");
     assert_failed(open_forest("d=4", "none.annoy", &indexer, &err), &err, VREC_IO, "none.annoy");
     assert_failed(open_forest("d=4,load=read", "none.annoy", &indexer, &err), &err, VREC_IO, "none.annoy");
     assert_failed(open_forest("d=4", ".", &indexer, &err), &err, VREC_IO, "directory");
@@ -473,6 +572,9 @@ int main(void)
         cmocka_unit_test(files_with_holes),
         cmocka_unit_test(mutilated_files),
         cmocka_unit_test(an_empty_forest),
+        cmocka_unit_test(a_large_file_of_zeros),
+        cmocka_unit_test(a_node_like_an_item),
+        cmocka_unit_test(items_that_are_not_finite),
         cmocka_unit_test(odd_floats),
         cmocka_unit_test(files_cut_short),
         cmocka_unit_test(files_of_another_kind),

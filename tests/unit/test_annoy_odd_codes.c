@@ -45,40 +45,11 @@ static void items_that_are_none(void **state)
         }
 }
 
-/* A bucket's id may be that of a node past the items, if that has one descendant. */
-static void ids_past_the_items(void **state)
-{
-    (void)state;
-    for (size_t kind = 0; kind < KINDS; kind++) {
-        size_t dim = 48, past = 0, buckets = 0;
-        vr_annoy_layout layout = vr_annoy_layout_of(kinds[kind].metric, dim, kinds[kind].current);
-        draw_values(0, 0, dim);
-        forest_file file = file_of(kind, dim);
-        size_t count = file.size / layout.size;
-        for (size_t n = ROWS; n < count; n++) {
-            uint8_t *node = file.bytes + n * layout.size;
-            int32_t descendants = vr_node_descendants(node);
-            if (descendants < 2 || descendants > (int32_t)layout.capacity)
-                continue;
-            if (past == 0) { /* the first bucket becomes an item, */
-                vr_node_put_int(node, 0, 1);
-                past = n;
-            } else if (buckets++ % 4 == 0) { /* and some others have it */
-                vr_node_put_int(node, layout.children, (uint32_t)past);
-            }
-        }
-        assert_true(past > 0);
-        compare_file(&file, kind, dim, "ids past the items");
-        free(file.bytes);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(norms_that_lie),
         cmocka_unit_test(items_that_are_none),
-        cmocka_unit_test(ids_past_the_items),
     };
     return cmocka_run_group_tests_name("annoy_odd_codes", tests, enter_folder, leave_folder);
 }

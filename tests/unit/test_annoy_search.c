@@ -1,6 +1,7 @@
 /* Answers from a forest: those of Annoy's algorithm, written down here as plainly as it goes.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "support/annoy_sample.h"
+#include "support/random.h"
 
 #include "annoy/annoy.h"
 #include "base/memory.h"
@@ -124,10 +125,10 @@ static void oracle_walk(oracle *o, const float *query, size_t searchk)
 
 static size_t searchk_of(const vrec_indexer *indexer, int searchk)
 {
-    const char *key, *value = "";
-    for (size_t i = 0; vrec_info(indexer, i, &key, &value) && strcmp(key, "n_trees") != 0; i++)
-        ;
-    return searchk >= 0 ? (size_t)searchk : TOP_K * (size_t)atoi(value);
+    size_t i = 0;
+    while (strcmp(vrec_info(indexer, i)->key, "n_trees") != 0)
+        i++;
+    return searchk >= 0 ? (size_t)searchk : TOP_K * (size_t)vrec_info(indexer, i)->integer;
 }
 
 /* Every id returned is a candidate, every candidate that isn't returned is farther, and the order is by
@@ -166,7 +167,7 @@ static void assert_annoys_answers(const char *options, vr_annoy_layout layout, c
     static const int searchks[] = { -1, 0, 1, 100, 1000, 5000, 2147483647 };
     static int64_t ids[QUERIES * TOP_K], again[QUERIES * TOP_K];
     static float distances[QUERIES * TOP_K];
-    size_t counts[QUERIES];
+    int64_t counts[QUERIES];
     vrec_error err;
     vrec_indexer *indexer;
     write_file("oracle.annoy", file->bytes, file->size);
@@ -182,7 +183,7 @@ static void assert_annoys_answers(const char *options, vr_annoy_layout layout, c
         ask_forest(indexer, last, QUERIES, TOP_K, searchks[s], 1, ids, distances, counts);
         for (size_t q = 0; q < QUERIES; q++) {
             oracle_walk(&o, last + q * DIM, searchk_of(indexer, searchks[s]));
-            assert_answer(&o, last + q * DIM, ids + q * TOP_K, distances + q * TOP_K, counts[q]);
+            assert_answer(&o, last + q * DIM, ids + q * TOP_K, distances + q * TOP_K, (size_t)counts[q]);
         }
         ask_forest(indexer, last, QUERIES, TOP_K, searchks[s], 3, again, distances, counts);
         assert_memory_equal(ids, again, sizeof ids);
@@ -288,7 +289,7 @@ static void a_single_item(void **state)
         char options[40];
         int64_t ids[5];
         float distances[5];
-        size_t count;
+        int64_t count;
         snprintf(options, sizeof options, "n_trees=4,metric=%s", metrics[i]);
         vrec_indexer *indexer = build_forest(options, item, 1, 2);
         assert_int_equal(vrec_rows(indexer), 1);
@@ -304,7 +305,7 @@ static void bad_queries_get_padding(void **state)
     (void)state;
     float queries[8] = { 1, 2, NAN, 1, 1, -INFINITY, 2, 1 }, items[] = { 1, 1, 2, 2 }, distances[8];
     int64_t ids[8];
-    size_t counts[4];
+    int64_t counts[4];
     vrec_indexer *indexer = build_forest("metric=dot", items, 2, 2);
     ask_forest(indexer, queries, 4, 2, -1, 1, ids, distances, counts);
     assert_true(counts[0] == 2 && counts[1] == 0 && counts[2] == 0 && counts[3] == 2);
@@ -320,7 +321,7 @@ static void nonfinite_items_of_a_file_are_no_answers(void **state)
         vrec_indexer *indexer;
         int64_t ids[200];
         float distances[200], query[DIM] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
-        size_t count, finite = 0;
+        int64_t count, finite = 0;
         vr_annoy_layout layout = vr_annoy_layout_of(kinds[i].metric, DIM, kinds[i].current);
         forest_file file = build_file(kinds[i].options, 200, DIM);
         for (size_t n = 0; n < 200; n++) {
@@ -335,7 +336,7 @@ static void nonfinite_items_of_a_file_are_no_answers(void **state)
             fail_msg("%s", err.message);
         ask_forest(indexer, query, 1, 200, 100000, 1, ids, distances, &count);
         assert_int_equal(count, finite);
-        for (size_t n = 0; n < count; n++)
+        for (int64_t n = 0; n < count; n++)
             assert_true(ids[n] % 4 == 3 && isfinite(distances[n]));
         vrec_indexer_free(indexer);
         free(file.bytes);
@@ -360,11 +361,64 @@ static void excluded_items(void **state)
         }
     vrec_query_options options = { .struct_size = sizeof options,
                                    .exclude_offsets = offsets,
-                                   .exclude_ids = excluded };
-    if (vrec_query(indexer, &queries, TOP_K, &options, some, distances, NULL, &err) != VREC_OK)
+                                   .exclude_ids = excluded,
+                                   .exclude_count = TOP_K / 2 };
+    if (vrec_query(indexer, &queries, TOP_K, &options,
+                   &(vrec_results){ sizeof(vrec_results), some, distances, NULL }, &err) != VREC_OK)
         fail_msg("%s", err.message);
     assert_memory_equal(some, all + TOP_K / 2, TOP_K / 2 * sizeof *some);
     assert_memory_equal(some + TOP_K, all + TOP_K, TOP_K * sizeof *some);
+    vrec_indexer_free(indexer);
+    free(items);
+}
+
+/* The first k of a whole ranking that a bitmap allows. */
+static size_t pick_allowed(const int64_t *ranking, const uint8_t *bitmap, size_t k, int64_t *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ROWS && count < k; i++)
+        if (bitmap[ranking[i] / 8] >> ranking[i] % 8 & 1)
+            out[count++] = ranking[i];
+    return count;
+}
+
+/* Few are all compared, so that the answer is exact; of many there are at least as many as were asked for.
+ * With a searchk of everything, it is exact however many there are. */
+static void allowed_items(void **state)
+{
+    (void)state;
+    enum { STRIDE = (ROWS + 7) / 8 + 3 };
+    static int64_t rankings[2 * ROWS], ids[2 * TOP_K], expected[TOP_K];
+    static float distances[2 * ROWS];
+    static const size_t percents[] = { 0, 1, 5, 30, 90, 100 };
+    float *items = sample_items(ROWS, DIM);
+    vrec_indexer *indexer = build_forest("metric=euclidean", items, ROWS, DIM);
+    vrec_matrix queries = vrec_matrix_f32(items, 2, DIM);
+    ask_forest(indexer, items, 2, ROWS, 100000, 1, rankings, distances, NULL);
+    for (size_t c = 0; c < 48; c++) {
+        uint8_t bitmaps[2 * STRIDE] = { 0 };
+        int64_t counts[2];
+        size_t stride = c % 2 ? STRIDE : 0, percent = percents[c / 2 % 6];
+        bool all = c / 12 % 2;
+        for (size_t i = 0; i < 16 * STRIDE; i++)
+            bitmaps[i / 8] |= (uint8_t)((draw_below(100) < percent) << i % 8);
+        vrec_results results = { sizeof results, ids, distances, counts };
+        vrec_query_options options = { .struct_size = sizeof options,
+                                       .overrides = all ? "searchk=100000" : "searchk=30",
+                                       .allow = bitmaps,
+                                       .allow_rows = ROWS,
+                                       .allow_stride = stride };
+        assert_int_equal(vrec_query(indexer, &queries, TOP_K, &options, &results, NULL), VREC_OK);
+        for (size_t q = 0; q < 2; q++) {
+            const uint8_t *bitmap = bitmaps + q * stride;
+            size_t count = pick_allowed(rankings + q * ROWS, bitmap, TOP_K, expected);
+            assert_int_equal(counts[q], count);
+            if (all || percent <= 5)
+                assert_memory_equal(ids + q * TOP_K, expected, count * sizeof *expected);
+            for (size_t i = 0; i < count; i++)
+                assert_true(bitmap[ids[q * TOP_K + i] / 8] >> ids[q * TOP_K + i] % 8 & 1);
+        }
+    }
     vrec_indexer_free(indexer);
     free(items);
 }
@@ -380,6 +434,7 @@ int main(void)
         cmocka_unit_test(bad_queries_get_padding),
         cmocka_unit_test(nonfinite_items_of_a_file_are_no_answers),
         cmocka_unit_test(excluded_items),
+        cmocka_unit_test(allowed_items),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -3,6 +3,8 @@
 #include "support/data_files.h"
 #include "support/folder.h"
 
+#include <math.h>
+
 #include <errno.h>
 
 /* ---- The same six values in every format, as numpy.save and the formats' own tools write them ---- */
@@ -205,9 +207,10 @@ static void types_are_converted_without_loss(void **state)
         const char *path;
         int32_t from;
     } cases[] = {
-        { "a.fvecs", VREC_F16 }, { "a.fvecs", VREC_I8 }, { "a.fvecs", VREC_U8 }, { "a.fbin", VREC_F16 },
-        { "a.fbin", VREC_I8 },   { "a.fbin", VREC_U8 },  { "a.ivecs", VREC_I8 }, { "a.ivecs", VREC_U8 },
-        { "a.ivecs", VREC_I64 }, { "a.ibin", VREC_I8 },  { "a.ibin", VREC_U8 },  { "a.b.ibin", VREC_I64 },
+        { "a.fvecs", VREC_F16 }, { "a.fvecs", VREC_I8 },   { "a.fvecs", VREC_U8 },  { "a.fbin", VREC_F16 },
+        { "a.fvecs", VREC_F64 }, { "a.fbin", VREC_F64 },   { "a.fbin", VREC_I8 },   { "a.fbin", VREC_U8 },
+        { "a.ivecs", VREC_I8 },  { "a.ivecs", VREC_U8 },   { "a.ivecs", VREC_I64 }, { "a.ibin", VREC_I8 },
+        { "a.ibin", VREC_U8 },   { "a.b.ibin", VREC_I64 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const sample *same = samples;
@@ -219,6 +222,32 @@ static void types_are_converted_without_loss(void **state)
     }
 }
 
+/* Float64 is rounded, but to no infinity that it hasn't been. */
+static void values_that_float32_cannot_hold(void **state)
+{
+    (void)state;
+    double values[4] = { 1e-300, 0.1, -INFINITY, NAN };
+    vrec_matrix matrix = {
+        .struct_size = sizeof matrix, .data = values, .rows = 2, .dim = 2, .type = VREC_F64
+    };
+    vrec_error err;
+    float read[2][3];
+    assert_int_equal(vrec_data_save("a.fvecs", &matrix, &err), VREC_OK);
+    vr_map map;
+    assert_int_equal(vr_map_open("a.fvecs", &map, NULL), VREC_OK);
+    assert_int_equal(map.size, sizeof read);
+    memcpy(read, map.data, sizeof read);
+    vr_map_close(&map);
+    assert_true(read[0][1] == 0.0f && read[0][2] == 0.1f && read[1][1] == -INFINITY && isnan(read[1][2]));
+    for (size_t i = 0; i < 4; i++) {
+        values[i] = i % 2 ? -1e300 : 3.5e38;
+        assert_failed(vrec_data_save("b.fbin", &matrix, &err), &err, VREC_INVALID,
+                      i < 2 ? "row 0, column" : "row 1, column");
+        assert_int_not_equal(access("b.fbin", F_OK), 0);
+        values[i] = 0;
+    }
+}
+
 static void types_that_would_lose_are_refused(void **state)
 {
     (void)state;
@@ -227,7 +256,6 @@ static void types_that_would_lose_are_refused(void **state)
         int32_t from;
         const char *says;
     } cases[] = {
-        { "b.fvecs", VREC_F64, "f8 without loss; these can: .npy" },
         { "b.fbin", VREC_I32, "i4 without loss; these can: .npy, .ivecs, .ibin" },
         { "b.fbin", VREC_I64, "i8 without loss; these can: .npy, .ivecs, .ibin" },
         { "b.ivecs", VREC_F32, "f4 without loss; these can: .npy, .fvecs, .fbin" },
@@ -331,6 +359,7 @@ int main(void)
         cmocka_unit_test(every_format_is_written),
         cmocka_unit_test(strides_make_no_difference),
         cmocka_unit_test(types_are_converted_without_loss),
+        cmocka_unit_test(values_that_float32_cannot_hold),
         cmocka_unit_test(types_that_would_lose_are_refused),
         cmocka_unit_test(a_value_above_int32_leaves_the_old_file),
         cmocka_unit_test(shapes_that_a_format_cannot_say),

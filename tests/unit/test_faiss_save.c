@@ -58,7 +58,6 @@ static void places_that_cannot_be_written(void **state)
     static const struct {
         const char *path, *says;
     } cases[] = { { ".", "Is a directory" },
-                  { "", "No such file" },
                   { "no/such/folder", "writing no/such/folder" },
                   { "file.index/a.index", "writing file.index/a.index" },
                   { "/dev/null", "writing /dev/null: not a regular file" },
@@ -66,6 +65,8 @@ static void places_that_cannot_be_written(void **state)
                   { "locked.index", "writing locked.index" } };
     size_t count = sizeof cases / sizeof cases[0];
     vrec_indexer *indexer = build(NULL);
+    vrec_error nameless = { 0 };
+    assert_failed(vrec_save(indexer, "", NULL, &nameless), &nameless, VREC_INVALID, "its name is empty");
     write_file("file.index", "old", 3);
     write_file("locked.index", "old", 3);
     assert_int_equal(chmod("locked.index", 0400), 0);
@@ -98,12 +99,12 @@ typedef struct stopper {
     uint64_t last_done;
 } stopper;
 
-static int stop(void *context, const char *what, uint64_t done, uint64_t total)
+static int stop(void *context, const vrec_progress_report *at)
 {
     stopper *s = context;
-    assert_true(done <= total && done >= s->last_done);
-    assert_true(strlen(what) > 0);
-    s->last_done = done;
+    assert_true(at->done <= at->total && at->done >= s->last_done);
+    assert_true(strlen(at->phase) > 0);
+    s->last_done = at->done;
     if (s->calls++ != s->stop_at)
         return 0;
     if (!s->instead)
@@ -115,8 +116,9 @@ static int stop(void *context, const char *what, uint64_t done, uint64_t total)
 static vrec_status build_large(const vrec_progress *progress, vrec_indexer **indexer, vrec_error *err)
 {
     vrec_matrix items = vrec_matrix_f32(values, MANY, WIDE);
+    vrec_build build = { .struct_size = sizeof build, .progress = progress };
     vrec_builder *builder = new_builder("threads=1");
-    vrec_status status = vrec_from_embeddings(builder, &items, progress, indexer, err);
+    vrec_status status = vrec_from_embeddings(builder, &items, &build, indexer, err);
     vrec_builder_free(builder);
     assert_true((status == VREC_OK) == (*indexer != NULL));
     return status;
@@ -151,12 +153,13 @@ static vrec_status query_step(const vrec_progress *progress, vrec_error *err)
 {
     int64_t ids[ASKED];
     float distances[ASKED];
-    size_t counts[ASKED];
+    int64_t counts[ASKED];
     vrec_indexer *indexer;
     assert_int_equal(build_large(NULL, &indexer, NULL), VREC_OK);
     vrec_matrix queries = vrec_matrix_f32(values, ASKED, WIDE);
     vrec_query_options options = { .struct_size = sizeof options, .threads = 1, .progress = progress };
-    vrec_status status = vrec_query(indexer, &queries, 1, &options, ids, distances, counts, err);
+    vrec_status status = vrec_query(indexer, &queries, 1, &options,
+                                    &(vrec_results){ sizeof(vrec_results), ids, distances, counts }, err);
     for (size_t i = 0; i < ASKED; i++) {
         assert_int_equal(ids[i], status == VREC_OK ? (int64_t)i : -1);
         assert_true(distances[i] == (status == VREC_OK ? 0.0f : INFINITY));
@@ -174,7 +177,7 @@ static void assert_stoppable(vrec_status (*step)(const vrec_progress *progress, 
     for (; status != VREC_OK; i++) {
         vrec_error err = { 0 };
         stopper s = { .stop_at = i };
-        vrec_progress progress = { .report = stop, .context = &s };
+        vrec_progress progress = { .struct_size = sizeof progress, .report = stop, .context = &s };
         status = step(&progress, &err);
         if (status == VREC_OK)
             continue;
@@ -213,7 +216,7 @@ static void files_that_change_while_being_read(void **state)
     (void)state;
     vrec_error err = { 0 };
     stopper s = { .instead = replace_file };
-    vrec_progress progress = { .report = stop, .context = &s };
+    vrec_progress progress = { .struct_size = sizeof progress, .report = stop, .context = &s };
     assert_int_equal(save_step(NULL, NULL), VREC_OK);
     assert_int_equal(load_step(&progress, NULL), VREC_OK); /* the old file, to its end */
     assert_file("large.index", "no index", 8);

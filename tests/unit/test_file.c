@@ -105,6 +105,25 @@ static void only_regular_files_are_read(void **state)
     }
 }
 
+/* Whatever is opened: an index, vectors, ids, a secret. */
+static void a_git_lfs_pointer_is_none(void **state)
+{
+    static const char pointer[] =
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 512000000\n";
+    vr_input in;
+    vr_map map;
+    vrec_error err = { 0 };
+    (void)state;
+    write_file("items.npy", pointer, strlen(pointer));
+    assert_failed(vr_input_open("items.npy", &in, &err), &err, VREC_CORRUPT, "Git LFS pointer");
+    assert_failed(vr_map_open("items.npy", &map, &err), &err, VREC_CORRUPT, "git lfs pull");
+    for (size_t size = 0; size < 35; size++) {
+        write_file("items.npy", pointer, size);
+        assert_int_equal(vr_input_open("items.npy", &in, NULL), VREC_OK);
+        vr_input_close(&in);
+    }
+}
+
 static void maps_a_file(void **state)
 {
     vr_map map;
@@ -192,6 +211,57 @@ static void permissions_stay(void **state)
     }
 }
 
+/* Nobody may read the content before the target's permissions are on it; set-id bits go. */
+static void nothing_shows_before_its_time(void **state)
+{
+    vr_output out;
+    struct stat st;
+    mode_t mask = umask(0);
+    (void)state;
+    assert_int_equal(chmod("target", 06755), 0);
+    assert_int_equal(vr_output_create("target", &out, NULL), VREC_OK);
+    umask(mask);
+    assert_int_equal(fstat(out.fd, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0755);
+    vr_output_close(&out);
+}
+
+/* Root that rebuilds a service's index leaves it the service's. */
+static void owner_and_group_stay(void **state)
+{
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chown("target", 65534, 12345), 0);
+    assert_int_equal(chmod("target", 0640), 0);
+    assert_int_equal(save("target", NEW, NULL), VREC_OK);
+    assert_int_equal(stat("target", &st), 0);
+    assert_int_equal(st.st_uid, 65534);
+    assert_int_equal(st.st_gid, 12345);
+    assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+/* Who may not give the file to its old group gives the new one no more than everybody has. */
+static void a_group_that_cannot_be_kept(void **state)
+{
+    int result;
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chown("target", 65534, 12345), 0);
+    assert_int_equal(chmod("target", 0664), 0);
+    assert_int_equal(chmod(".", 0777), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(setgid(65534) != 0 || setuid(65534) != 0 || save("target", NEW, NULL) != VREC_OK);
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_int_equal(result, 0);
+    assert_int_equal(stat("target", &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0644);
+}
+
 /* In a child that isn't root, from whom nothing is protected. */
 static void a_protected_target_is_kept(void **state)
 {
@@ -235,7 +305,7 @@ static void the_temporary_stands_beside_the_target(void **state)
     assert_int_equal(symlink("sub/real", "link"), 0);
     write_file("sub/real", OLD, strlen(OLD));
     assert_int_equal(vr_output_create("link", &out, NULL), VREC_OK);
-    assert_non_null(strstr(out.temporary, "/sub/real."));
+    assert_non_null(strstr(out.temporary, "sub/real."));
     assert_int_equal(access(out.temporary, F_OK), 0);
     assert_int_equal(vr_output_commit(&out, NULL), VREC_OK);
     vr_output_close(&out);
@@ -244,19 +314,51 @@ static void the_temporary_stands_beside_the_target(void **state)
     assert_int_equal(rmdir("sub"), 0); /* it is empty */
 }
 
-static void a_link_to_nowhere_is_kept(void **state)
+static void a_link_leads_to_a_file_that_is_not_there_yet(void **state)
 {
     vrec_error err = { 0 };
     struct stat st;
     (void)state;
-    assert_int_equal(symlink("nowhere", "link"), 0);
+    assert_int_equal(mkdir("sub", 0700), 0);
+    assert_int_equal(symlink("sub/../sub/new", "link"), 0);
     assert_int_equal(symlink("loop", "loop"), 0);
-    save("link", NEW, &err); /* may make what it leads to, or refuse */
+    assert_int_equal(save("link", NEW, &err), VREC_OK);
     assert_int_equal(lstat("link", &st), 0);
     assert_true(S_ISLNK(st.st_mode));
-    assert_int_equal(save("loop", NEW, &err), VREC_IO);
+    assert_text("sub/new", NEW);
+    assert_int_equal(remove("sub/new"), 0);
+    assert_int_equal(rmdir("sub"), 0);
+    assert_failed(save("link", NEW, &err), &err, VREC_IO, "writing link: ");
+    assert_failed(save("loop", NEW, &err), &err, VREC_IO, "Too many levels of symbolic links");
     assert_int_equal(lstat("loop", &st), 0);
     assert_true(S_ISLNK(st.st_mode));
+}
+
+/* A link that another user has laid in a folder for all isn't followed, where the system forbids that
+ * (fs.protected_symlinks), not even if it leads to nothing. */
+static void a_planted_link_is_not_followed(void **state)
+{
+    char forbids = '0';
+    int fd = open("/proc/sys/fs/protected_symlinks", O_RDONLY);
+    (void)state;
+    if (fd >= 0) {
+        assert_int_equal(read(fd, &forbids, 1), 1);
+        close(fd);
+    }
+    if (forbids != '1' || geteuid() != 0)
+        skip();
+    assert_int_equal(mkdir("all", 0700), 0);
+    assert_int_equal(chmod("all", 01777), 0);
+    for (size_t i = 0; i < 2; i++) {
+        vrec_error err = { 0 };
+        assert_int_equal(symlink(i ? "../target" : "../nothing", "all/link"), 0);
+        assert_int_equal(lchown("all/link", 65534, 65534), 0);
+        assert_failed(save("all/link", NEW, &err), &err, VREC_IO, "writing all/link: Permission denied");
+        assert_int_equal(remove("all/link"), 0);
+        assert_text("target", OLD);
+        assert_int_not_equal(access("nothing", F_OK), 0);
+    }
+    assert_int_equal(rmdir("all"), 0);
 }
 
 static void what_cannot_be_written_is_refused(void **state)
@@ -270,6 +372,7 @@ static void what_cannot_be_written_is_refused(void **state)
         { "no/folder",
           "writing no/folder: creating a temporary file beside it: No such file or directory" },
         { "target/x", "writing target/x: Not a directory" },
+        { "fresh/", "writing fresh/: Is a directory" },
     };
     size_t files = for_each_file(NULL);
     (void)state;
@@ -280,6 +383,13 @@ static void what_cannot_be_written_is_refused(void **state)
         vr_output_close(&out);
         assert_int_equal(for_each_file(NULL), files);
     }
+}
+
+static void an_empty_name_is_refused(void **state)
+{
+    vrec_error err = { 0 };
+    (void)state;
+    assert_failed(save("", NEW, &err), &err, VREC_INVALID, "writing a file: its name is empty");
 }
 
 static void a_name_too_long_is_refused(void **state)
@@ -309,23 +419,75 @@ static void two_writers_do_not_meet(void **state)
     vr_output_close(&b);
 }
 
-/* What a process of the same number has left behind is neither used nor removed. */
-static void names_that_are_taken_are_passed_over(void **state)
+/* Starts a process that writes to target, and stops in the middle: killed there, or going on when told. */
+static pid_t start_writer(void)
 {
-    char name[64];
-    vrec_error err = { 0 };
-    (void)state;
-    for (int i = 0; i < 100; i++) {
-        snprintf(name, sizeof name, "target.%ld-%d.tmp", (long)getpid(), i);
-        write_file(name, OLD, strlen(OLD));
+    int result;
+    pid_t child = fork();
+    if (child == 0) {
+        vr_output out;
+        if (vr_output_create("target", &out, NULL) != VREC_OK ||
+            vr_output_write(&out, "half", 4, NULL) != VREC_OK || raise(SIGSTOP) != 0)
+            _exit(1);
+        _exit(vr_output_commit(&out, NULL) != VREC_OK);
     }
-    assert_failed(save("target", NEW, &err), &err, VREC_IO, "File exists");
-    assert_text("target", OLD);
-    assert_int_equal(remove(name), 0);
+    assert_int_equal(waitpid(child, &result, WUNTRACED), child);
+    assert_true(WIFSTOPPED(result));
+    return child;
+}
+
+/* What a killed process has left goes with the next save of the same target; what one that lives is writing
+ * stays, whatever its number. */
+static void what_is_left_over_is_removed(void **state)
+{
+    static const char *const others[] = { "target.tmp",
+                                          "target.0123456789abcdef.tmp.x",
+                                          "target.0123456789abcde.tmp",
+                                          "target.0123456789ABCDEF.tmp",
+                                          "other.0123456789abcdef.tmp",
+                                          "target.1-0.tmp" };
+    int result;
+    size_t files = for_each_file(NULL);
+    (void)state;
+    for (size_t i = 0; i < 6; i++)
+        write_file(others[i], OLD, strlen(OLD));
+    assert_int_equal(mkfifo("target.0000000000000000.tmp", 0600), 0);
+    assert_int_equal(symlink("target", "target.0000000000000001.tmp"), 0);
+    files += 8;
+    pid_t alive = start_writer();
+    for (size_t i = 0; i < 3; i++) {
+        pid_t killed = start_writer();
+        assert_int_equal(kill(killed, SIGKILL), 0);
+        assert_int_equal(waitpid(killed, &result, 0), killed);
+        assert_int_equal(for_each_file(NULL), files + 2);
+    }
     assert_int_equal(save("target", NEW, NULL), VREC_OK);
+    assert_int_equal(for_each_file(NULL), files + 1);
     assert_text("target", NEW);
-    snprintf(name, sizeof name, "target.%ld-0.tmp", (long)getpid());
-    assert_text(name, OLD);
+    assert_int_equal(kill(alive, SIGCONT), 0);
+    assert_int_equal(waitpid(alive, &result, 0), alive);
+    assert_int_equal(result, 0);
+    assert_text("target", "half");
+    assert_int_equal(for_each_file(NULL), files);
+}
+
+/* As long as a name may be. */
+static void long_names_are_written(void **state)
+{
+    (void)state;
+    for (size_t length = 200; length <= NAME_MAX; length++) {
+        char name[NAME_MAX + 1] = "";
+        memset(name, 'n', length);
+        if (length % 2) /* cut between the bytes of a character */
+            memcpy(name + 230 - length % 3, "\xe5\x90\x91", length > 240 ? 3 : 0);
+        size_t files = for_each_file(NULL);
+        for (size_t i = 0; i < 2; i++)
+            if (save(name, NEW, NULL) != VREC_OK)
+                fail_msg("a name of %zu bytes", length);
+        assert_text(name, NEW);
+        assert_int_equal(for_each_file(NULL), files + 1);
+        assert_int_equal(remove(name), 0);
+    }
 }
 
 static void a_full_disk_leaves_the_old_file(void **state)
@@ -371,19 +533,26 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_short_file_is_corrupt, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_that_fails_says_where, setup, teardown),
         cmocka_unit_test_setup_teardown(only_regular_files_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_git_lfs_pointer_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(maps_a_file, setup, teardown),
         cmocka_unit_test_setup_teardown(the_target_changes_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_file_appears_at_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(without_commit_nothing_happens, setup, teardown),
         cmocka_unit_test_setup_teardown(permissions_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_shows_before_its_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(owner_and_group_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_group_that_cannot_be_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_protected_target_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_empty_name_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(links_are_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(the_temporary_stands_beside_the_target, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_link_to_nowhere_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_link_leads_to_a_file_that_is_not_there_yet, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_planted_link_is_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_too_long_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(two_writers_do_not_meet, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_that_are_taken_are_passed_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_left_over_is_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_names_are_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_old_file, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_that_vanishes_fails_the_commit, setup, teardown),
     };

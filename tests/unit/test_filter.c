@@ -55,8 +55,33 @@ static void one_list_for_all(void **state)
     for (size_t q = 0; q < QUERIES; q++)
         for (size_t row = 0; row < ROWS; row++)
             assert_int_equal(vr_filter_passes(&filter, q, row), !is_among(ids, 0, 4, (int64_t)row));
+    assert_true(vr_filter_is_set(&filter));
+    assert_int_equal(vr_filter_excluded(&filter, 3), 4);
     filter.exclude_count = 0;
     assert_true(vr_filter_passes(&filter, 0, 2));
+    assert_false(vr_filter_is_set(&filter));
+}
+
+static void how_many_a_query_may_get(void **state)
+{
+    (void)state;
+    static const int64_t offsets[] = { 0, 3, 3 };
+    static const uint8_t bitmaps[2 * 26] = {
+        [0] = 0x81, [7] = 0xff, [8] = 3, [25] = 0xff, [26] = 1, [51] = 0x10
+    };
+    vr_filter filter = { .allow = bitmaps, .allow_rows = 204, .allow_stride = 26 };
+    assert_int_equal(vr_filter_allowed(&filter, 0, 204), 2 + 8 + 2 + 4); /* the last byte has 4 rows */
+    assert_int_equal(vr_filter_allowed(&filter, 0, 63), 2 + 7);
+    assert_int_equal(vr_filter_allowed(&filter, 0, 1000), 2 + 8 + 2 + 4);
+    assert_int_equal(vr_filter_allowed(&filter, 1, 204), 1);
+    filter.allow_stride = 0;
+    assert_int_equal(vr_filter_allowed(&filter, 1, 204), 2 + 8 + 2 + 4);
+    assert_true(vr_filter_is_set(&filter));
+    assert_int_equal(vr_filter_excluded(&filter, 0), 0);
+    vr_filter lists = { .exclude_offsets = offsets, .exclude_ids = offsets, .exclude_count = 3 };
+    assert_int_equal(vr_filter_excluded(&lists, 0), 3);
+    assert_int_equal(vr_filter_excluded(&lists, 1), 0);
+    assert_int_equal(vr_filter_allowed(&lists, 0, 77), 77);
 }
 
 /* ---- Bitmaps ---- */
@@ -124,7 +149,7 @@ static void results_go_where_they_belong(void **state)
     (void)state;
     int64_t ids[6] = { -1, -1, -1, -1, -1, -1 };
     float distances[6] = { 0 };
-    size_t counts[2] = { 9, 9 };
+    int64_t counts[2] = { 9, 9 };
     uint64_t keys[64];
     vr_topk top;
     vr_query query = { .top_k = 3, .ids = ids, .distances = distances, .counts = counts };
@@ -132,7 +157,7 @@ static void results_go_where_they_belong(void **state)
     vr_topk_push(&top, vr_topk_key(2.0f, 5));
     vr_topk_push(&top, vr_topk_key(-1.0f, 4));
     vr_topk_finish(&top);
-    vr_put_topk(&query, 1, &top, NULL, doubled);
+    vr_put_topk(&query, 1, &top, doubled);
     assert_int_equal(ids[2], -1);
     assert_int_equal(ids[3], 4);
     assert_int_equal(ids[4], 5);
@@ -142,7 +167,8 @@ static void results_go_where_they_belong(void **state)
     assert_int_equal(counts[1], 2);
     const int64_t names[6] = { 0, 0, 0, 0, INT64_MAX, -7 };
     query.counts = NULL;
-    vr_put_topk(&query, 0, &top, names, vr_negated);
+    query.names = names;
+    vr_put_topk(&query, 0, &top, vr_negated);
     assert_int_equal(ids[0], INT64_MAX);
     assert_int_equal(ids[1], -7);
     assert_true(distances[0] == 1.0f && distances[1] == -2.0f);
@@ -155,6 +181,7 @@ int main(void)
         cmocka_unit_test(no_filter_lets_everybody_pass),
         cmocka_unit_test(lists_of_every_query),
         cmocka_unit_test(one_list_for_all),
+        cmocka_unit_test(how_many_a_query_may_get),
         cmocka_unit_test(bitmaps),
         cmocka_unit_test(rows_with_ids),
         cmocka_unit_test(results_go_where_they_belong),

@@ -306,6 +306,50 @@ static void excluded_items_are_as_if_removed(void **state)
     }
 }
 
+/* So many bytes, of which percent of the bits are set. */
+static uint8_t *new_bitmaps(size_t bytes, size_t percent)
+{
+    uint8_t *bitmaps = calloc(bytes + 1, 1);
+    assert_non_null(bitmaps);
+    for (size_t i = 0; i < 8 * bytes; i++)
+        bitmaps[i / 8] |= (uint8_t)((draw_below(100) < percent) << i % 8);
+    return bitmaps;
+}
+
+/* A bitmap for each query or one for all; few or many rows; with and without exclusions. */
+static void only_allowed_items_are_found(void **state)
+{
+    (void)state;
+    static const size_t percents[] = { 0, 1, 3, 10, 50, 100 };
+    static const int64_t for_all[] = { -1, 0, 3, 3, 50, 1000 };
+    for (size_t c = 0; c < 120; c++) {
+        problem p = { .metric = metrics[c % 2],
+                      .rows = 1 + draw_below(700),
+                      .dim = 1 + draw_below(40),
+                      .queries = 1 + draw_below(40) };
+        size_t least = (p.rows + 7) / 8;
+        p.top_k = draw_top_k(p.rows);
+        float *items = new_integers(p.rows * p.dim), *vectors = new_integers(p.queries * p.dim);
+        p.items = items;
+        p.vectors = vectors;
+        p.allow_stride = c / 12 % 2 ? least + draw_below(3) : 0;
+        uint8_t *bitmaps =
+            new_bitmaps(p.allow_stride > 0 ? p.queries * p.allow_stride : least, percents[c / 2 % 6]);
+        int64_t *ids = c % 5 == 0 ? new_exclusions(&p, 20) : NULL;
+        p.allow = bitmaps;
+        if (c % 5 == 1) {
+            p.exclude_ids = for_all;
+            p.exclude_count = sizeof for_all / sizeof for_all[0];
+        }
+        assert_solved(&p, in_double, "allowance");
+        free(ids);
+        free((void *)(uintptr_t)p.exclude_offsets);
+        free(bitmaps);
+        free(items);
+        free(vectors);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +363,7 @@ int main(void)
         cmocka_unit_test(queries_that_are_not_finite_get_padding),
         cmocka_unit_test(items_that_are_not_finite_are_never_found),
         cmocka_unit_test(excluded_items_are_as_if_removed),
+        cmocka_unit_test(only_allowed_items_are_found),
     };
     print_message("flat on %s\n", vrec_cpu());
     return cmocka_run_group_tests_name("flat", tests, NULL, NULL);

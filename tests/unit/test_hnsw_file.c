@@ -8,27 +8,6 @@
 
 #include <math.h>
 
-static vrec_status open_bytes(const void *bytes, size_t size, const char *options, vrec_indexer **out,
-                              vrec_error *err)
-{
-    vrec_builder *builder;
-    write_file("a.index", bytes, size);
-    assert_int_equal(vrec_builder_factory("faiss", options, &builder, NULL), VREC_OK);
-    vrec_status status = vrec_from_index_file(builder, "a.index", NULL, out, err);
-    vrec_builder_free(builder);
-    assert_true((status == VREC_OK) == (*out != NULL));
-    return status;
-}
-
-static vrec_indexer *open_good(const image *file, const char *options)
-{
-    vrec_error err;
-    vrec_indexer *indexer;
-    if (open_bytes(file->bytes, file->size, options, &indexer, &err) != VREC_OK)
-        fail_msg("%s", err.message);
-    return indexer;
-}
-
 /* Every row as a query, for all rows, against distances added up here. */
 static void assert_answers(const vrec_indexer *indexer, bool ip)
 {
@@ -37,7 +16,9 @@ static void assert_answers(const vrec_indexer *indexer, bool ip)
     for (size_t i = 0; i < SAMPLE_ROWS * SAMPLE_DIM; i++)
         queries[i] = sample_value(i / SAMPLE_DIM, i % SAMPLE_DIM);
     vrec_matrix matrix = vrec_matrix_f32(queries, SAMPLE_ROWS, SAMPLE_DIM);
-    assert_int_equal(vrec_query(indexer, &matrix, SAMPLE_ROWS, NULL, ids, distances, NULL, NULL), VREC_OK);
+    assert_int_equal(vrec_query(indexer, &matrix, SAMPLE_ROWS, NULL,
+                                &(vrec_results){ sizeof(vrec_results), ids, distances, NULL }, NULL),
+                     VREC_OK);
     for (size_t q = 0; q < SAMPLE_ROWS; q++)
         for (size_t i = 0; i < SAMPLE_ROWS; i++) {
             size_t at = q * SAMPLE_ROWS + i;
@@ -70,7 +51,7 @@ static void files_are_what_faiss_writes(void **state)
         char digest[65];
         sha256(file.bytes, file.size, digest);
         assert_string_equal(digest, digests[i]);
-        vrec_indexer *indexer = open_good(&file, NULL);
+        vrec_indexer *indexer = open_image(&file, NULL);
         assert_int_equal(vrec_rows(indexer), i < 2 ? SAMPLE_ROWS : 0);
         if (i < 2)
             assert_answers(indexer, i == 0);
@@ -87,12 +68,14 @@ static void an_empty_index_answers_padding(void **state)
 {
     static const float query[SAMPLE_DIM] = { 1, 2, 3, 4 };
     image file = empty_sample();
-    vrec_indexer *indexer = open_good(&file, NULL);
+    vrec_indexer *indexer = open_image(&file, NULL);
     vrec_matrix matrix = vrec_matrix_f32(query, 1, SAMPLE_DIM);
     int64_t id;
     float distance;
     (void)state;
-    assert_int_equal(vrec_query(indexer, &matrix, 1, NULL, &id, &distance, NULL, NULL), VREC_OK);
+    assert_int_equal(vrec_query(indexer, &matrix, 1, NULL,
+                                &(vrec_results){ sizeof(vrec_results), &id, &distance, NULL }, NULL),
+                     VREC_OK);
     assert_int_equal(id, -1);
     assert_true(distance == INFINITY);
     vrec_indexer_free(indexer);
@@ -106,7 +89,7 @@ static void the_metric_of_the_graph_beats_that_of_the_vectors(void **state)
         image file = sample(metric), mended = file;
         memcpy(file.bytes + AT_STORAGE, metric == 1 ? "IxFI" : "IxF2", 4);
         file.bytes[AT_STORAGE + AT_METRIC] = (uint8_t)!metric;
-        vrec_indexer *indexer = open_good(&file, NULL);
+        vrec_indexer *indexer = open_image(&file, NULL);
         assert_int_equal(vrec_larger_is_nearer(indexer), metric == 0);
         assert_answers(indexer, metric == 0);
         assert_true(has_fact(indexer, "note", metric ? "L2 was used" : "IP was used"));
@@ -127,17 +110,18 @@ static void ids_of_its_own(void **state)
         put(&file, inner.bytes, inner.size);
         put_u64(&file, SAMPLE_ROWS);
         put(&file, own, sizeof own);
-        vrec_indexer *indexer = open_good(&file, NULL);
+        vrec_indexer *indexer = open_image(&file, NULL);
         vrec_matrix matrix = vrec_matrix_f32(query, 1, SAMPLE_DIM);
         int64_t ids[SAMPLE_ROWS];
         float distances[SAMPLE_ROWS];
-        size_t count;
-        assert_int_equal(vrec_query(indexer, &matrix, SAMPLE_ROWS, NULL, ids, distances, &count, NULL),
+        int64_t count;
+        assert_int_equal(vrec_query(indexer, &matrix, SAMPLE_ROWS, NULL,
+                                    &(vrec_results){ sizeof(vrec_results), ids, distances, &count }, NULL),
                          VREC_OK);
         assert_int_equal(count, SAMPLE_ROWS - 1); /* all but the one without an id */
         assert_int_equal(ids[0], 70);
         size_t seen = 0;
-        for (size_t i = 0; i < count; i++)
+        for (int64_t i = 0; i < count; i++)
             seen += ids[i] == 30;
         assert_int_equal(seen, 2);
         assert_int_equal(vrec_save(indexer, "b.index", NULL, NULL), VREC_OK);
@@ -153,7 +137,7 @@ static void nothing_behind_a_free_slot_is_a_link(void **state)
     image file = sample(1), clean = file;
     (void)state;
     memcpy(file.bytes + AT_LINKS + 8 + 4 * 4, odd, sizeof odd);
-    vrec_indexer *indexer = open_good(&file, NULL);
+    vrec_indexer *indexer = open_image(&file, NULL);
     assert_answers(indexer, false);
     assert_int_equal(vrec_save(indexer, "b.index", NULL, NULL), VREC_OK);
     assert_file("b.index", clean.bytes, clean.size);
@@ -169,7 +153,7 @@ static void links_to_spare_are_no_harm(void **state)
     put_u32(&longer, (uint32_t)-99);
     put(&longer, file.bytes + AT_ENTRY, file.size - AT_ENTRY);
     vr_put_u64(longer.bytes + AT_LINKS, 50);
-    vrec_indexer *indexer = open_good(&longer, NULL);
+    vrec_indexer *indexer = open_image(&longer, NULL);
     assert_answers(indexer, false);
     vrec_indexer_free(indexer);
 }
@@ -204,7 +188,7 @@ static void options_against_the_file(void **state)
 static void efsearch_is_kept(void **state)
 {
     image file = sample(1), expected = file;
-    vrec_indexer *indexer = open_good(&file, "efSearch=300");
+    vrec_indexer *indexer = open_image(&file, "efSearch=300");
     (void)state;
     vr_put_u32(expected.bytes + AT_EF_SEARCH, 300);
     assert_true(has_fact(indexer, "efSearch", "300"));
@@ -242,7 +226,9 @@ static void a_flipped_bit_does_no_harm(void **state)
         vrec_matrix matrix = vrec_matrix_f32(query, 1, SAMPLE_DIM);
         int64_t ids[3];
         float distances[3];
-        assert_int_equal(vrec_query(indexer, &matrix, 3, NULL, ids, distances, NULL, NULL), VREC_OK);
+        assert_int_equal(vrec_query(indexer, &matrix, 3, NULL,
+                                    &(vrec_results){ sizeof(vrec_results), ids, distances, NULL }, NULL),
+                         VREC_OK);
         for (size_t i = 0; i < 3; i++)
             assert_in_range(ids[i] + 1, 0, SAMPLE_ROWS);
         vrec_indexer_free(indexer);
@@ -340,7 +326,7 @@ static void strange_but_sane_files_are_searched(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         image file = sample(1);
         vr_put_u32(file.bytes + cases[i].at, cases[i].value);
-        vrec_indexer *indexer = open_good(&file, NULL);
+        vrec_indexer *indexer = open_image(&file, NULL);
         assert_answers(indexer, false);
         assert_int_equal(vrec_save(indexer, "b.index", NULL, NULL), VREC_OK);
         assert_file("b.index", file.bytes, file.size);

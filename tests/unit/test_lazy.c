@@ -50,11 +50,11 @@ static void destroy(void *made)
     free(made);
 }
 
-static int report(void *context, const char *what, uint64_t done, uint64_t total)
+static int report(void *context, const vrec_progress_report *at)
 {
     kitchen *k = context;
-    assert_string_equal(what, "searching");
-    assert_true(done == 0 && total == 77);
+    assert_string_equal(at->phase, "searching");
+    assert_true(at->done == 0 && at->total == 77);
     atomic_fetch_add(&k->reports, 1);
     return atomic_load(&k->stops);
 }
@@ -63,7 +63,7 @@ static kitchen *open_kitchen(void)
 {
     kitchen *k = calloc(1, sizeof *k);
     assert_non_null(k);
-    k->progress = (vrec_progress){ .report = report, .context = k };
+    k->progress = (vrec_progress){ .struct_size = sizeof k->progress, .report = report, .context = k };
     k->recipe = (vr_recipe){ .pays_after = PAYS_AFTER,
                              .rows = ROWS,
                              .create = create,
@@ -72,6 +72,7 @@ static kitchen *open_kitchen(void)
                              .context = k,
                              .threads = 2,
                              .progress = &k->progress,
+                             .unit = "rows",
                              .total_steps = 77 };
     atomic_store(&freed, 0);
     return k;

@@ -37,7 +37,6 @@ static void given_strides_stay(void **state)
     (void)state;
     m.row_stride = -4;
     m.col_stride = 8;
-    m.struct_size += 64; /* a caller with a newer header */
     assert_int_equal(vr_matrix_check(&m, "items", &checked, NULL), VREC_OK);
     assert_int_equal(checked.row_stride, -4);
     assert_int_equal(checked.col_stride, 8);
@@ -52,7 +51,7 @@ static void what_is_no_matrix_is_refused(void **state)
         const char *says;
     } cases[] = {
         { { 0, six, 2, 3, 0, 0, VREC_F32, 0 }, "items: struct_size is 0" },
-        { { sizeof checked - 1, six, 2, 3, 0, 0, VREC_F32, 0 }, "not sizeof(vrec_matrix)" },
+        { { sizeof checked - 1, six, 2, 3, 0, 0, VREC_F32, 0 }, "set it to sizeof(vrec_matrix)" },
         { { sizeof checked, six, 2, 3, 0, 0, 7, 0 }, "items: type 7 is no vrec_type" },
         { { sizeof checked, six, 2, 3, 0, 0, -1, 0 }, "items: type -1 is no vrec_type" },
         { { sizeof checked, NULL, 2, 3, 0, 0, VREC_F32, 0 }, "items: data is NULL with 2 rows" },

@@ -10,7 +10,7 @@
 #define LONG      TEN TEN TEN TEN TEN TEN "1234"          /* 64 bytes: one too many for a key */
 #define VERY_LONG LONG LONG LONG LONG LONG LONG LONG LONG /* 512: one too many for a value */
 
-enum { KIND, METRIC, M, EF_SEARCH, NPROBE, THREADS, SEED, PARAMS, TOKEN };
+enum { KIND, METRIC, M, EF_SEARCH, NPROBE, THREADS, SEED, GAMMA, PARAMS, TOKEN };
 
 /* Three kinds of index, as a backend may have them. */
 static const vrec_option options[] = {
@@ -70,6 +70,14 @@ static const vrec_option options[] = {
                .stage = "build",
                .kinds = "",
                .help = "" },
+    [GAMMA] = { .key = "gamma",
+                .aliases = "",
+                .type = "float",
+                .default_value = "none",
+                .range = "0..100",
+                .stage = "query",
+                .kinds = "",
+                .help = "" },
     [PARAMS] = { .key = "params",
                  .aliases = "",
                  .type = "text",
@@ -177,6 +185,15 @@ static void strings_set_options(void **state)
         { "seed=9223372036854775807", SEED, INT64_MAX },
         { "seed=9223372036854775808", SEED, INT64_MIN },
         { "seed=18446744073709551615", SEED, -1 },
+        { "gamma=0", GAMMA, 0 },
+        { "gamma=100", GAMMA, 100 * VR_OPTION_ONE },
+        { "gamma=100.000", GAMMA, 100 * VR_OPTION_ONE },
+        { "gamma=0.08", GAMMA, 80000 },
+        { "gamma=00012.5", GAMMA, 12500000 },
+        { "gamma=.5", GAMMA, 500000 },
+        { "gamma=3.", GAMMA, 3 * VR_OPTION_ONE },
+        { "gamma=0.30000000000000004", GAMMA, 300000 },
+        { "gamma=0.0000019", GAMMA, 1 },
     };
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
@@ -443,6 +460,15 @@ static void malformed_strings(void **state)
         { LONG "=3", "is not" },
         { "m=", "the value of m is empty, too long or badly quoted" },
         { "m=,seed=1", "the value of m is empty" },
+        { "gamma=-0.1", "gamma is \"-0.1\"; it takes 0..100" },
+        { "gamma=.", "it takes 0..100" },
+        { "gamma=100.000001", "it takes 0..100" },
+        { "gamma=99999999999999999999999", "it takes 0..100" },
+        { "gamma=1e-3", "it takes 0..100" },
+        { "gamma=0x1", "it takes 0..100" },
+        { "gamma=\"0,5\"", "it takes 0..100" },
+        { "gamma=\" 1\"", "it takes 0..100" },
+        { "gamma=nan", "it takes 0..100" },
         { "m=3=4", "badly quoted" },
         { "m=\"3", "badly quoted" },
         { "m=\"", "badly quoted" },

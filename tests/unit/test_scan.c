@@ -63,7 +63,7 @@ static int set_up(void **state)
 
 /* ---- The oracle ---- */
 
-static float distance_of(vr_metric metric, const float *query, const float *row)
+static float distance_of(vr_metric metric, const float *query, const vr_stored_f32 *row)
 {
     float out;
     const vr_simd *simd = vr_simd_get();
@@ -105,7 +105,7 @@ static size_t expect(const vr_rows *rows, const vr_filter *filter, size_t q, uin
 
 typedef struct answers {
     uint64_t keys[QUERIES][ROWS];
-    size_t counts[QUERIES];
+    int64_t counts[QUERIES];
     atomic_int calls[QUERIES];
 } answers;
 
@@ -251,16 +251,12 @@ static vr_blocks *blocks_of_lists(vr_rows *lists, size_t count)
     return blocks;
 }
 
-/* Lists of rows as an index with lists would have them, and limits carried over from one to the next, for
- * some of the queries. */
-static void assert_in_lists(vr_metric metric, bool coded, size_t queries)
+enum { LISTS = 4 };
+
+/* Returns them together. */
+static vr_rows divide(vr_metric metric, vr_rows lists[LISTS])
 {
-    enum { LISTS = 4, K = 9 };
-    static uint64_t kept[QUERIES][2 * K + 32], expected[ROWS];
-    vr_wave wave;
-    vr_scanner s = { .wave = &wave };
-    vr_topk tops[QUERIES];
-    vr_rows lists[LISTS], all = rows_of(metric);
+    vr_rows all = rows_of(metric);
     all.numbers = numbers;
     for (size_t l = 0, first = 0; l < LISTS; l++) {
         lists[l] = all;
@@ -269,6 +265,19 @@ static void assert_in_lists(vr_metric metric, bool coded, size_t queries)
         lists[l].count = l < LISTS - 1 ? 50 + 100 * l : ROWS - first;
         first += lists[l].count;
     }
+    return all;
+}
+
+/* Lists of rows as an index with lists would have them, and limits carried over from one to the next, for
+ * some of the queries. */
+static void assert_in_lists(vr_metric metric, bool coded, size_t queries)
+{
+    enum { K = 9 };
+    static uint64_t kept[QUERIES][2 * K + 32], expected[ROWS];
+    vr_wave wave;
+    vr_scanner s = { .wave = &wave };
+    vr_topk tops[QUERIES];
+    vr_rows lists[LISTS], all = divide(metric, lists);
     vr_blocks *blocks = coded ? blocks_of_lists(lists, LISTS) : NULL;
     vr_wave_plan(&wave, &lists[0], queries, queries);
     size_t bytes = 0, end = 0;
@@ -302,6 +311,81 @@ static void assert_in_lists(vr_metric metric, bool coded, size_t queries)
         vr_topk_finish(&tops[q]);
         assert_int_equal(tops[q].count, count);
         assert_memory_equal(tops[q].keys, expected, count * sizeof *expected);
+    }
+    vr_blocks_free(blocks);
+    vr_free(block);
+}
+
+/* Which queries look into a list: some, in some order. */
+static size_t pick(size_t list, size_t queries, uint32_t *picked)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < queries; i++)
+        if ((i + list) % 3 != 0)
+            picked[count++] = (uint32_t)((i * 7 + list) % queries);
+    return count;
+}
+
+/* Waves gathered of queries that have been readied once: for every list another one, of up to so many
+ * queries, in a kernel call for width of them and for less. */
+static void assert_gathered(vr_metric metric, bool coded, size_t queries, size_t planned)
+{
+    enum { K = 9, FIRST = 8 };
+    static uint64_t kept[QUERIES][2 * K + 32], expected[2 * ROWS], keys[ROWS];
+    vr_wave wave;
+    vr_queries from;
+    vr_scanner s = { .wave = &wave };
+    vr_topk tops[QUERIES], picked_tops[QUERIES];
+    uint32_t picked[QUERIES];
+    vr_rows lists[LISTS];
+    divide(metric, lists);
+    vr_blocks *blocks = coded ? blocks_of_lists(lists, LISTS) : NULL;
+    vr_wave_plan(&wave, &lists[0], planned, queries);
+    size_t bytes = 0, end = 0;
+    vr_wave_place(&wave, 0, &bytes);
+    vr_queries_place(&from, &lists[0], queries, 0, &bytes);
+    vr_scanner_place(&s, &wave, 0, &bytes);
+    void *block = vr_alloc(bytes, 1);
+    assert_non_null(block);
+    vr_wave_place(&wave, (uintptr_t)block, &end);
+    vr_queries_place(&from, &lists[0], queries, (uintptr_t)block, &end);
+    vr_scanner_place(&s, &wave, (uintptr_t)block, &end);
+    assert_int_equal(bytes, end);
+    from.vectors = vectors + FIRST * DIM;
+    for (size_t q = 0; q < queries; q++) {
+        vr_queries_ready(&from, q);
+        vr_topk_init(&tops[q], kept[q], K);
+        tops[q].limit = vr_no_limit();
+    }
+    s.tops = picked_tops;
+    for (size_t l = 0; l < LISTS; l++) {
+        size_t count = pick(l, queries, picked);
+        vr_wave_gather(&wave, &from, picked, count, FIRST);
+        for (size_t i = 0; i < count; i++) {
+            picked_tops[i] = tops[picked[i]];
+            assert_int_equal(wave.query_of[i], FIRST + picked[i]);
+        }
+        s.rows = &lists[l];
+        vr_scanner_start(&s);
+        vr_scan(&s, 0, lists[l].count);
+        for (size_t i = 0; i < count; i++)
+            tops[picked[i]] = picked_tops[i];
+    }
+    for (size_t q = 0; q < queries; q++) {
+        size_t total = 0;
+        for (size_t l = 0; l < LISTS; l++) {
+            size_t count = pick(l, queries, picked), looks = 0;
+            for (size_t i = 0; i < count; i++)
+                looks += picked[i] == q;
+            assert_true(looks <= 1);
+            size_t found = looks ? expect(&lists[l], NULL, FIRST + q, keys) : 0;
+            memcpy(expected + total, keys, found * sizeof *keys);
+            total += found;
+        }
+        qsort(expected, total, sizeof *expected, compare_keys);
+        vr_topk_finish(&tops[q]);
+        assert_int_equal(tops[q].count, vr_min(total, K));
+        assert_memory_equal(tops[q].keys, expected, tops[q].count * sizeof *expected);
     }
     vr_blocks_free(blocks);
     vr_free(block);
@@ -373,13 +457,26 @@ static void lists_of_rows(void **state)
         }
 }
 
+static void gathered_queries(void **state)
+{
+    (void)state;
+    for (size_t metric = 0; metric < 2; metric++)
+        for (size_t coded = 0; coded < 2; coded++)
+            for (size_t queries = 1; queries < 28; queries++) {
+                if (queries % 7 == 0)
+                    continue; /* then pick() takes some twice */
+                assert_gathered((vr_metric)metric, coded, queries, 1);
+                assert_gathered((vr_metric)metric, coded, queries, queries);
+            }
+}
+
 /* ---- Stopping ---- */
 
-static int say_stop(void *context, const char *what, uint64_t done, uint64_t total)
+static int say_stop(void *context, const vrec_progress_report *at)
 {
     (void)context;
-    assert_string_equal(what, "searching");
-    assert_true(done <= total && total == (uint64_t)ROWS * QUERIES);
+    assert_string_equal(at->phase, "searching");
+    assert_true(at->done <= at->total && at->total == (uint64_t)ROWS * QUERIES);
     return 1;
 }
 
@@ -389,7 +486,7 @@ static void the_caller_stops_it(void **state)
     static answers a;
     vr_scratch_pool scratch = { { NULL } };
     vr_rows rows = rows_of(VR_METRIC_L2);
-    vrec_progress progress = { .report = say_stop };
+    vrec_progress progress = { .struct_size = sizeof progress, .report = say_stop };
     vrec_matrix matrix = { .struct_size = sizeof matrix,
                            .data = vectors,
                            .rows = QUERIES,
@@ -413,13 +510,10 @@ static void the_caller_stops_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_rows),
-        cmocka_unit_test(few_rows),
-        cmocka_unit_test(filtered_rows),
-        cmocka_unit_test(rows_called_otherwise),
-        cmocka_unit_test(lists_of_rows),
-        cmocka_unit_test(given_rows),
-        cmocka_unit_test(the_caller_stops_it),
+        cmocka_unit_test(all_rows),      cmocka_unit_test(few_rows),
+        cmocka_unit_test(filtered_rows), cmocka_unit_test(rows_called_otherwise),
+        cmocka_unit_test(lists_of_rows), cmocka_unit_test(gathered_queries),
+        cmocka_unit_test(given_rows),    cmocka_unit_test(the_caller_stops_it),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

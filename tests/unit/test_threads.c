@@ -3,6 +3,7 @@
  * What needs a pool that has not been used yet runs in a child of its own, and comes first.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/socket.h"
 #include "base/threads.h"
 
 #include <dirent.h>
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -365,6 +367,60 @@ static void the_default_can_be_set(void **state)
     assert_int_equal(vr_thread_count(0), vr_thread_count(-1));
 }
 
+/* ---- Watched work ---- */
+
+typedef struct watched {
+    vr_sockets sockets;
+    int pair[2];
+    size_t looks;
+    pthread_t worker, watcher;
+    ssize_t got;
+} watched;
+
+/* Reads what never comes. */
+static void read_for_ever(void *context)
+{
+    watched *w = context;
+    char byte;
+    w->worker = pthread_self();
+    w->got = read(w->pair[0], &byte, 1);
+}
+
+static void cut_at_last(void *context)
+{
+    watched *w = context;
+    w->watcher = pthread_self();
+    if (++w->looks == 3)
+        vr_sockets_cut(&w->sockets);
+}
+
+static void a_watcher_gets_work_out_of_a_read(void **state)
+{
+    watched w = { .got = 7 };
+    (void)state;
+    vr_sockets_init(&w.sockets);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, w.pair), 0);
+    w.sockets.open[w.sockets.count++] = w.pair[0];
+    assert_true(vr_run_watched(read_for_ever, cut_at_last, &w, 1));
+    assert_int_equal(w.got, 0);
+    assert_true(w.looks >= 3);
+    assert_true(pthread_equal(w.watcher, pthread_self()));
+    assert_false(pthread_equal(w.worker, pthread_self()));
+    assert_true(vr_sockets_are_cut(&w.sockets));
+    assert_int_equal(vr_sockets_open(&w.sockets, AF_UNIX, SOCK_STREAM, 0), -1);
+    vr_sockets_mend(&w.sockets);
+    int fd[VR_SOCKETS_MAX];
+    for (size_t i = 1; i < VR_SOCKETS_MAX; i++)
+        assert_true((fd[i] = vr_sockets_open(&w.sockets, AF_UNIX, SOCK_STREAM, 0)) >= 0);
+    assert_int_equal(vr_sockets_open(&w.sockets, AF_UNIX, SOCK_STREAM, 0), -1);
+    for (size_t i = 1; i < VR_SOCKETS_MAX; i++)
+        assert_int_equal(vr_sockets_close(&w.sockets, fd[i]), 0);
+    assert_int_equal(vr_sockets_close(&w.sockets, w.pair[0]), 0);
+    assert_int_equal(w.sockets.count, 0);
+    vr_sockets_destroy(&w.sockets);
+    close(w.pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_child_works_when_forked_amid_calls),
         cmocka_unit_test(wishes_are_granted_within_limits),
         cmocka_unit_test(the_default_can_be_set),
+        cmocka_unit_test(a_watcher_gets_work_out_of_a_read),
     };
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
 }

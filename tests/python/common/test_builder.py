@@ -86,7 +86,7 @@ def test_documentation_of_a_builder_has_its_options(backend):
     text = inspect.getdoc(getattr(vrec.serving, CLASSES[backend]))
     assert all(text.count(f"- ``{each.key}=") == 1 for each in vrec.options(backend))
     assert "To build or open an index:" in text
-    assert ("To build HNSW:" in text) == (backend == "milvus")
+    assert ("To build HNSW:" in text) == (backend in ("faiss", "milvus"))
 
 
 @pytest.mark.parametrize("backend, arguments", [
@@ -104,7 +104,7 @@ def test_classes(backend, arguments, items):
 
 def test_classes_take_options_by_name(items):
     made = vrec.serving.AnnoyBuilder(8, "angular", n_trees=10, seed=3)
-    assert made.from_embeddings(items).info()["n_trees"] == "10"
+    assert made.from_embeddings(items).info()["n_trees"] == 10
     with pytest.raises(TypeError):
         vrec.serving.AnnoyBuilder(8, "angular", 10)
     with pytest.raises(vrec.OptionError, match="n_trees"):
@@ -151,7 +151,6 @@ def test_bad_options(backend, options, words):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"nlist": 3}, 'faiss has no option "nlist"'),
     ({"filter": [1]}, 'faiss has no option "filter"'),
     ({"serchk": [1]}, 'faiss has no option "serchk"'),
     ({"efsearch": 3}, 'faiss has no option "efsearch"; did you mean "efSearch"?'),
@@ -289,3 +288,77 @@ def test_seed(items):
     assert_same(build(seed=1), build(seed=1))
     assert (build(seed=1)[0] != build(seed=2)[0]).any()
     assert_same(build(seed=2**64 - 1), build(seed=np.uint64(2**64 - 1)))
+
+
+@pytest.mark.parametrize("backend, key, value, text", [
+    ("annoy", "prefault", True, "yes"), ("annoy", "prefault", False, "no"), ("annoy", "codes", False, "off"),
+    ("annoy", "codes", True, "auto"), ("faiss", "codes", False, "off")])
+def test_truth_values_are_choices(backend, key, value, text):
+    assert repr(vrec.builder_factory(backend, **{key: value})) == repr(vrec.builder_factory(backend, **{key: text}))
+
+
+def test_a_dict_is_json():
+    assert "{\"a\": 1}" in repr(vrec.builder_factory("milvus", params={"a": 1}))
+    for bad in ({"a": object()}, {b"a": 1}):
+        with pytest.raises(vrec.OptionError, match="milvus: params can't be written as JSON"):
+            vrec.builder_factory("milvus", params=bad)
+
+
+class Everything(vrec.serving.BaseIndexer):
+    """An index of the user's own: every item, in order."""
+
+    def query(self, embeddings, top_k):
+        return np.arange(top_k)[None].repeat(len(embeddings), 0), np.zeros((len(embeddings), top_k))
+
+    def save(self, file_path):
+        raise NotImplementedError
+
+
+class Own(vrec.serving.BaseBuilder):
+    def from_embeddings(self, embeddings):
+        return Everything()
+
+    def from_index_file(self, index_file):
+        return Everything()
+
+
+class Configured(Own):
+    def __init__(self, size, metric="L2"):
+        super().__init__()
+        self.size = size
+
+
+@pytest.mark.parametrize("made", [Own, lambda: Configured(5)])
+def test_builders_of_the_users_own(made, users):
+    builder = made()
+    assert type(builder).__name__ in repr(builder) and type(pickle.loads(pickle.dumps(builder))) is type(builder)
+    assert vars(copy.copy(builder)) == vars(builder)
+    with builder.from_embeddings(users) as indexer:
+        assert indexer.query(users, 3)[0].tolist() == [[0, 1, 2]] * len(users)
+        assert not indexer.closed and "Everything" in repr(indexer)
+        with pytest.raises(NotImplementedError, match="no info of its own"):
+            indexer.info()
+        with pytest.raises(NotImplementedError, match="no upsert"):
+            indexer.upsert([1], users[:1])
+    indexer.close()
+    with pytest.raises(TypeError):
+        Own(5)
+
+
+def test_a_subclass_of_a_builder_is_still_one(items, users):
+    class Mine(vrec.serving.FaissBuilder):
+        """With a default of its own."""
+
+        def __init__(self, **config):
+            super().__init__(**{"metric": "IP", **config})
+
+    assert_same(Mine().from_embeddings(items).query(users, 5),
+                vrec.builder_factory("faiss", metric="IP").from_embeddings(items).query(users, 5))
+
+
+def test_a_subclass_without_methods_is_no_builder():
+    class Empty(vrec.serving.BaseBuilder):
+        pass
+
+    with pytest.raises(TypeError, match="builder_factory"):
+        Empty()

@@ -13,7 +13,7 @@ from vrec import _core
 
 @pytest.fixture
 def core(items):
-    return _core.Builder(b"faiss", b"").from_embeddings(items, None)
+    return _core.Builder(b"faiss", b"").from_embeddings(items, None, None, None, None)
 
 
 def results(rows, top_k):
@@ -22,7 +22,7 @@ def results(rows, top_k):
 
 def arguments(users, top_k=5):
     ids, distances, counts = results(len(users), top_k)
-    return [users, top_k, ids, distances, counts, 0, None, None, None, None]
+    return [users, top_k, ids, distances, counts, 0, None, None, None, 0, 0, None, None, 0, None, 0, None, None]
 
 
 def test_query(core, users, indexer):
@@ -47,7 +47,15 @@ READ_ONLY.flags.writeable = False
     (5, [None, -2, 2**31, 2**70, 1.5, "1"]),
     (6, [5, np.zeros(20, np.int64), np.full(21, 1), np.full(21, -1), np.zeros(21), np.zeros(21, np.int32)]),
     (7, [5, np.zeros(20), np.zeros(20, np.int32)]),
-    (8, [5, "searchk=5", b"searchk=5", b"=", b",", b'"', b"\xff", b"a" * 10_000]),
+    (8, [5, "x", np.zeros(37, np.uint8)[::2]]),
+    (9, [None, -1, 2**70, 1.5]),
+    (10, [None, -1, 2**70]),
+    (11, [5, np.zeros(20, np.int64), np.full(21, 1), np.full(21, -1), np.zeros(21), np.zeros(21, np.int32)]),
+    (12, [5, np.zeros(20), np.zeros(20, np.int32), np.array([2, 1])]),
+    (13, [None, -1, 3, 4, 2**70]),
+    (14, [5, np.ones(19, np.int64), np.ones(20, np.int64), np.ones(20)]),
+    (15, [None, 1, 3, -1, 2**70]),
+    (16, [5, "searchk=5", b"searchk=5", b"=", b",", b'"', b"\xff", b"a" * 10_000]),
 ])
 def test_bad_arguments(position, values, core, users):
     for value in values:
@@ -60,10 +68,11 @@ def test_bad_arguments(position, values, core, users):
 @pytest.mark.parametrize("offsets", [
     [0] * 20 + [2], [0, 2, 1] + [1] * 18, [2**62] * 21, [-1] * 21, [0, -5] + [0] * 19, [1] + [0] * 20])
 def test_offsets_that_lie(offsets, core, users):
-    given = arguments(users)
-    given[6], given[7] = np.array(offsets, np.int64), np.zeros(1, np.int64)
-    with pytest.raises(ValueError):
-        core.query(*given)
+    for place in (6, 11):
+        given = arguments(users)
+        given[place], given[place + 1] = np.array(offsets, np.int64), np.zeros(1, np.int64)
+        with pytest.raises(ValueError):
+            core.query(*given)
 
 
 def test_results_that_are_missing(core, users):
@@ -76,8 +85,8 @@ def test_results_that_are_missing(core, users):
 
 def test_numbers_of_arguments(core):
     for name in ("query", "save", "upsert", "delete", "info", "close"):
-        for count in (0, 1, 2, 3, 4, 9, 11):
-            if (name, count) in {("info", 0), ("close", 0)}:
+        for count in (0, 1, 2, 3, 4, 9, 13, 17, 19):
+            if (name, count) in {("info", 1), ("close", 0)}:
                 continue
             with pytest.raises((TypeError, ValueError, vrec.UnsupportedError)):
                 getattr(core, name)(*[None] * count)
@@ -98,7 +107,7 @@ def test_anything(seed, core, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pick = random.Random(seed)
     builder = _core.Builder(b"annoy", b"n_trees=2")
-    calls = [(core.query, 10), (core.upsert, 3), (core.delete, 1), (builder.from_embeddings, 2),
+    calls = [(core.query, 16), (core.upsert, 3), (core.delete, 2), (builder.from_embeddings, 3),
              (builder.from_index_file, 2), (builder.verify, 2), (builder.attach, 1), (_core.Builder, 2),
              (_core.options, 1), (_core.open_data, 1)]
     done = 0

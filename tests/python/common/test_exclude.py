@@ -82,6 +82,14 @@ def test_nothing_excluded(indexer, users):
     assert_same(indexer.query(users[0], 5, exclude=[[]]), indexer.query(users[:1], 5))
 
 
+@pytest.mark.parametrize("form", [list, tuple, set, np.array, range, lambda ids: np.array(ids, np.int32)[::-1], iter])
+def test_one_list_for_all(form, indexer, users):
+    unwanted = range(40, 90) if form is range else list(range(40, 90))
+    given = unwanted if form is range else form(unwanted)
+    assert_same(indexer.query(users, 30, exclude=given), indexer.query(users, 30, exclude=[unwanted] * 20))
+    assert_same(indexer.query(users, 5, exclude=[]), indexer.query(users, 5))
+
+
 def test_all_excluded(indexer, users):
     ids, _, counts = indexer.query(users, 5, exclude=[range(300)] * 20, return_counts=True)
     assert (ids == -1).all() and (counts == 0).all()
@@ -90,12 +98,16 @@ def test_all_excluded(indexer, users):
 BAD_EXCLUSIONS = {
     "one list too few": [[1]] * 19,
     "one list too many": [[1]] * 21,
-    "ids and no lists": [1] * 20,
+    "ids and lists": [1] * 19 + [[1]],
+    "lists and ids": [[1]] * 19 + [1],
     "fractions": [[1.5]] * 20,
     "texts": [["a"]] * 20,
     "a text": "a" * 20,
     "a number": 5,
     "csr, too short": Csr([[1]] * 19),
+    "ragged": [[[1], [2, 3]]] * 20,
+    "an array of no dimensions": np.array(3),
+    "records": np.zeros(20, [("a", int), ("b", int)]),
 }
 
 
@@ -103,6 +115,40 @@ BAD_EXCLUSIONS = {
 def test_exclusions_refused(what, indexer, users):
     with pytest.raises((ValueError, TypeError), match="exclu"):
         indexer.query(users, 5, exclude=BAD_EXCLUSIONS[what])
+
+
+def marks(rng, dtype):
+    """A dense matrix of users x items."""
+    return (rng.random((20, 300)) < 0.1).astype(dtype)
+
+
+DENSE = {
+    "bool": lambda rng: marks(rng, bool),
+    "float32": lambda rng: marks(rng, np.float32),
+    "int64": lambda rng: marks(rng, np.int64),
+    "counts": lambda rng: marks(rng, np.int32) * rng.integers(1, 9, (20, 300), np.int32),
+    "lists of marks": lambda rng: marks(rng, int).tolist(),
+    "some columns": lambda rng: marks(rng, int)[:, :40].tolist(),
+}
+
+
+@pytest.mark.parametrize("what", DENSE)
+def test_a_dense_matrix_is_not_taken_for_lists(what, indexer, users, rng):
+    with pytest.raises(vrec.ArgumentError, match="users x items"):
+        indexer.query(users, 5, exclude=DENSE[what](rng))
+
+
+@pytest.mark.parametrize("lists", [[[0, 1]] * 20, [[0]] * 20, [[1], [0, 1]] * 10, [[7, 7]] * 20, [[]] * 19 + [[0, 1]]])
+def test_few_ids_are_no_marks(lists, indexer, users):
+    expected = indexer.query(users, 5, exclude=Csr([sorted(set(each)) for each in lists]))
+    assert_same(indexer.query(users, 5, exclude=lists), expected)
+
+
+@pytest.mark.parametrize("form", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
+def test_every_format_of_scipy(form, indexer, users, rng):
+    matrix = sparse.csr_matrix(marks(rng, np.int8))
+    lists = [matrix.indices[a:b] for a, b in zip(matrix.indptr, matrix.indptr[1:])]
+    assert_same(indexer.query(users, 30, exclude=matrix.asformat(form)), indexer.query(users, 30, exclude=lists))
 
 
 @pytest.mark.parametrize("indptr, indices", [

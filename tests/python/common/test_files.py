@@ -88,11 +88,21 @@ def test_damaged(format, rng, tmp_path):
         read(format, tmp_path / f"missing.{format}")
 
 
+@pytest.mark.parametrize("format", ["fvecs", "fbin"])
+def test_float64_is_rounded_like_a_list(format, tmp_path):
+    values = [[0.1, 1e-300], [float("inf"), -2.5]]
+    write(format, tmp_path / f"list.{format}", values)
+    write(format, tmp_path / f"array.{format}", np.array(values))
+    assert (tmp_path / f"list.{format}").read_bytes() == (tmp_path / f"array.{format}").read_bytes()
+    assert (read(format, tmp_path / f"array.{format}") == np.float32(values)).all()
+
+
 @pytest.mark.parametrize("format, array", [
     ("fvecs", np.array([[1 + 1j]])), ("bvecs", np.array([[256]])), ("bvecs", np.array([[-1]])),
     ("bvecs", np.array([[0.5]])), ("ivecs", np.array([[2**31]])), ("ivecs", np.array([[1.5]])),
     ("i8bin", np.array([[128]])), ("ibin", np.array([[2.0**40]])), ("u8bin", np.array([["a"]])),
-    ("fbin", np.zeros((2, 2, 2), np.float32)), ("fbin", object())])
+    ("fbin", np.zeros((2, 2, 2), np.float32)), ("fbin", object()),
+    ("fvecs", [[1e300]]), ("fbin", [[0.5], [-1e39]]), ("fvecs", np.array([[1e300]]))])
 def test_values_that_do_not_fit(format, array, tmp_path):
     with pytest.raises((ValueError, TypeError)):
         write(format, tmp_path / f"file.{format}", array)

@@ -124,8 +124,8 @@ def test_info(backend, items):
     with builder(backend).from_embeddings(items) as indexer:
         info = indexer.info()
     assert info["metric"] == BACKENDS[backend]["metric"]
-    assert info.get("n_trees", "20") == "20"
-    assert all(isinstance(key, str) and isinstance(value, (str, list)) for key, value in info.items())
+    assert info.get("n_trees", 20) == 20 and (info["rows"], info["dim"]) == items.shape
+    assert all(isinstance(key, str) and isinstance(value, (str, int, list)) for key, value in info.items())
     info["metric"] = "mine"
 
 

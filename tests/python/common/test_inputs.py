@@ -170,14 +170,17 @@ def test_no_queries(indexer):
 
 
 REFUSED = {
-    "three dimensions": np.zeros((2, 2, 8), np.float32),
+    "four dimensions": np.zeros((2, 2, 2, 8), np.float32),
     "no dimensions": np.float32(1),
     "a number": 3.0,
     "wrong dimension": np.zeros((2, 7), np.float32),
     "wrong dimension, one row": np.zeros(9, np.float32),
     "no values": np.zeros((2, 0), np.float32),
     "complex": np.zeros((2, 8), np.complex64),
-    "objects": np.zeros((2, 8), object),
+    "objects": np.full((2, 8), object(), object),
+    "texts as objects": np.full((2, 8), "1.0", object),
+    "numpy's records": np.zeros((2, 8), "i4,f4").view(np.recarray),
+    "missing values": np.array([[1.0] * 7 + [None]] * 2, object),
     "texts": np.full((2, 8), "1.0"),
     "bytes": np.full((2, 8), b"1.0"),
     "times": np.zeros((2, 8), "datetime64[s]"),
@@ -206,12 +209,26 @@ def test_refused_with_a_sentence(what, indexer, users):
 
 
 @pytest.mark.parametrize("what, words", [
-    ("three dimensions", ["3", "(2, 2, 8)"]), ("wrong dimension", ["7", "8"]), ("complex", ["complex"]),
-    ("objects", ["object"])])
+    ("four dimensions", ["4", "(2, 2, 2, 8)"]), ("wrong dimension", ["7", "8"]), ("complex", ["complex"]),
+    ("objects", ["object values"]), ("texts as objects", ["str values; it takes real numbers"]),
+    ("numpy's records", ["values; it takes real numbers"]), ("missing values", ["x.fillna("])])
 def test_the_sentence_says_what_it_got(what, words, indexer):
     with pytest.raises((ValueError, TypeError)) as error:
         indexer.query(REFUSED[what], 5)
     assert any(word in str(error.value) for word in words), error.value
+
+
+@pytest.mark.parametrize("form", ["numbers", "columns of arrays", "one column"])
+def test_numbers_among_objects(form, items, users, indexer):
+    """What data frames give whose columns aren't plain numpy's."""
+    expected = indexer.query(users, 5)
+    objects = users.astype(object)
+    if form != "numbers":
+        objects = np.empty(len(users), object)
+        objects[:] = list(users)
+    if form == "one column":
+        objects = objects[:, None]
+    assert_same(indexer.query(objects, 5), expected)
 
 
 def test_array_method_that_fails(indexer):

@@ -112,7 +112,7 @@ try:
     index.save(path, progress=Bar)
 except KeyboardInterrupt:
     print("go", flush=True)
-    time.sleep(1.5)
+    time.sleep(60)
 """, tmp_path, after=0.1)
     assert "KeyboardInterrupt" in ended.stderr
     assert [each.name for each in tmp_path.iterdir()] == (["index"] if old else [])

@@ -3,6 +3,8 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import sys
+
 import numpy as np
 import pytest
 import tqdm
@@ -53,7 +55,28 @@ def test_tqdm(items, users, tmp_path, capsys):
     index.query(users, 5, progress=tqdm.tqdm)
     vrec.builder_factory("annoy", d=8).from_index_file(tmp_path / "index", progress=tqdm.tqdm)
     assert not tqdm.tqdm._instances, "a bar was left open"
-    assert "it" in capsys.readouterr().err
+    assert " rows/s]" in capsys.readouterr().err
+
+
+def test_tqdm_counts_bytes_as_bytes(rng, tmp_path, capsys):
+    index = vrec.builder_factory("faiss").from_embeddings(rng.standard_normal((20_000, 64), dtype=np.float32))
+    index.save(tmp_path / "index", progress=tqdm.tqdm)
+    assert "/5.12M [" in capsys.readouterr().err
+    vrec.builder_factory("faiss").from_index_file(tmp_path / "index", progress=True)
+    assert "B/s]" in capsys.readouterr().err
+    index.query(np.zeros((3000, 64), np.float32), 10, progress=True)
+    assert " pairs/s]" in capsys.readouterr().err
+
+
+def test_true_is_tqdm_and_false_is_none(items, users, monkeypatch, capsys):
+    index = vrec.builder_factory("faiss").from_embeddings(items, progress=True)
+    index.query(users, 5, progress=True)
+    assert " rows/s]" in capsys.readouterr().err
+    index.query(users, 5, progress=False)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(vrec.ArgumentError, match="pip install tqdm"):
+        index.query(users, 5, progress=True)
 
 
 @pytest.mark.parametrize("where", ["__init__", "update"])

@@ -144,9 +144,9 @@ def test_default_threads(indexer, users):
 
 @pytest.mark.parametrize("overrides, message", [
     ({"exlude": [[1]]},
-     'faiss has no option "exlude"; query itself takes threads, exclude, return_counts and progress'),
-    ({"filter": [1]}, 'faiss has no option "filter"; query itself takes threads, exclude, return_counts and progress'),
-    ({"metrik": "L2"}, 'faiss has no option "metrik"; query itself takes threads, exclude, return_counts and progress'),
+     'faiss has no option "exlude"; query itself takes threads, exclude, allow, valid, merge, return_counts and progress'),
+    ({"filter": [1]}, 'faiss has no option "filter"; query itself takes threads, exclude, allow, valid, merge, return_counts and progress'),
+    ({"metrik": "L2"}, 'faiss has no option "metrik"; query itself takes threads, exclude, allow, valid, merge, return_counts and progress'),
     ({"metric": "L2"}, "faiss: metric can't be set for one query; set it on the builder")])
 def test_what_a_query_does_not_take(indexer, users, overrides, message):
     with pytest.raises(vrec.OptionError) as error:

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import os
 import pathlib
 import threading
 import time
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import vrec
-from tools import Held, assert_same
+from tools import Held, assert_same, run
 
 BACKENDS = {"faiss": {}, "annoy": {"metric": "euclidean", "n_trees": 10}}
 both = pytest.mark.parametrize("backend", BACKENDS)
@@ -212,3 +213,15 @@ def test_arrays_that_are_resized_during_a_query(rng):
             except BufferError:
                 time.sleep(0.001)
         assert asked.result()[0].ravel().tolist() == list(range(3000))
+
+
+def test_default_threads():
+    assert vrec.get_default_threads() == -1
+    try:
+        vrec.set_default_threads(3)
+        assert vrec.get_default_threads() == 3
+    finally:
+        vrec.set_default_threads(-1)
+    program = "import vrec; print(vrec.get_default_threads()); vrec.set_default_threads(-1); print(vrec.get_default_threads())"
+    for text, expected in (("2", "2\n-1\n"), ("many", "-1\n-1\n")):
+        assert run(program, env={**os.environ, "VREC_THREADS": text}) == expected

@@ -77,6 +77,22 @@ def test_types_become_float32(dtype, layout, torch_items, torch_users):
     assert all(isinstance(each, torch.Tensor) for each in answer)
 
 
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc])
+def test_sparse_tensors_exclude_what_they_hold(layout, torch_items, torch_users):
+    """Whatever the values are."""
+    index = flat(torch_items)
+    marks = (torch.rand(20, 300, generator=torch.Generator().manual_seed(1)) < 0.1).float() * 7
+    lists = [row.nonzero().flatten() for row in marks]
+    made = {torch.sparse_coo: marks.to_sparse, torch.sparse_csr: marks.to_sparse_csr, torch.sparse_csc: marks.to_sparse_csc}
+    assert_same(index.query(torch_users, 5, exclude=made[layout]()), index.query(torch_users, 5, exclude=lists))
+    with pytest.raises(vrec.ArgumentError, match="users x items"):
+        index.query(torch_users, 5, exclude=marks)
+    with pytest.raises(vrec.ArgumentError, match="for 19 queries"):
+        index.query(torch_users, 5, exclude=marks[:19].to_sparse())
+    with pytest.raises(vrec.ArgumentError, match="dimensions"):
+        index.query(torch_users, 5, exclude=marks[None].to_sparse())
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_expanded(axis, torch_items):
     """One value seen many times: strides of zero."""
@@ -133,7 +149,7 @@ def test_sizes_that_torch_gives(torch_items, torch_users):
     """What stands in a shape, or comes from item(), is a number."""
     builder = vrec.builder_factory("annoy", d=torch_items.shape[1], n_trees=torch.tensor(3))
     index = builder.from_embeddings(torch_items)
-    assert index.info()["n_trees"] == "3"
+    assert index.info()["n_trees"] == 3
     assert tuple(index.query(torch_users, torch.tensor(5))[0].shape) == (20, 5)
 
 
@@ -146,7 +162,7 @@ def test_exclusions_of_tensors(torch_items, torch_users):
 
 
 REFUSED = {
-    "three dimensions": lambda t: t[None],
+    "four dimensions": lambda t: t[None, None],
     "no dimensions": lambda t: t[0, 0],
     "complex": lambda t: torch.complex(t, t),
     "sparse": lambda t: t.to_sparse(),
@@ -213,3 +229,14 @@ def test_pandas(torch_items):
     assert_same(flat(table).query(table, 5), flat(torch_items).query(torch_items, 5))
     column = pandas.Series(list(torch_items.numpy()))  # a vector in every cell
     assert_same(flat(column).query(column, 5), flat(torch_items).query(torch_items, 5))
+
+
+def test_who_may_be_returned(torch_items, torch_users):
+    own = torch.arange(len(torch_items)) * 3 + 1
+    index = vrec.builder_factory("faiss").from_embeddings(torch_items, ids=own)
+    mask = torch.arange(len(torch_items)) % 2 == 0
+    ids, _ = index.query(torch_users, 5, allow=mask, exclude=own[:10])
+    assert bool(torch.isin(ids, own[10:][mask[10:]]).all())
+    each = mask.repeat(len(torch_users), 1)
+    assert torch.equal(index.query(torch_users, 5, allow=each, exclude=own[:10])[0], ids)
+    assert torch.equal(index.query(torch_users, 5, allow=list(own[10:][mask[10:]]))[0], ids)

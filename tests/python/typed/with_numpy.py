@@ -27,6 +27,7 @@ def recommend(builder: BaseBuilder, items: npt.NDArray[np.float32], users: npt.N
         assert_type(indexer.query(users, 10), tuple[Ids, Distances])
         assert_type(indexer.query(users, 10, return_counts=True), tuple[Ids, Distances, Ids])
         ids, _ = indexer.query(users, top_k=10, threads=2, exclude=[[1], [2, 3]], progress=tqdm)
+        ids, _ = indexer.query(users, top_k=10, exclude=[1, 2], allow=np.ones(len(indexer), np.bool_))
     return ids
 
 
@@ -38,7 +39,7 @@ def files(builder: BaseBuilder, indexer: BaseIndexer, path: pathlib.Path) -> Bas
 
 
 def facts(indexer: vrec.Indexer) -> None:
-    assert_type(indexer.info(), dict[str, str | list[str]])
+    assert_type(indexer.info(), dict[str, str | int | float | list[str]])
     assert_type(len(indexer), int)
     assert_type(indexer.dim, int)
     assert_type(indexer.larger_is_nearer, bool)

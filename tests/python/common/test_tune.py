@@ -1,0 +1,104 @@
+"""A recall is said, and the setting follows.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import numpy as np
+import pytest
+import vrec
+
+KINDS = {"HNSW": ("faiss", {"index_type": "HNSW", "m": 8}), "IVF": ("faiss", {"index_type": "IVF", "nlists": 30}),
+         "annoy": ("annoy", {"metric": "euclidean", "n_trees": 8})}
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    rng = np.random.default_rng(3)
+    return rng.standard_normal((3000, 12), dtype=np.float32), rng.standard_normal((400, 12), dtype=np.float32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_setting_reaches_the_recall(kind, vectors):
+    items, users = vectors
+    backend, options = KINDS[kind]
+    exact = vrec.builder_factory("faiss").from_embeddings(items).query(users, 10)[0]
+    with vrec.builder_factory(backend, **options).from_embeddings(items) as index:
+        tuned = index.tune(users, recall=0.9)
+        found = index.query(users, 10, **tuned.options)[0]
+        recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), exact.tolist())])
+        assert tuned.recall == pytest.approx(recall) and recall >= 0.9
+        assert tuned.queries == 400 and tuned.queries_per_second > 0 and tuned.exact_queries_per_second > 0
+        assert 10 < tuned.distances == next(step.distances for step in tuned.steps if step.options == tuned.options)
+        assert list(tuned.file_options) == ["efSearch" if kind == "HNSW" else "nprobe" if kind == "IVF" else "searchk"]
+        far = index.tune(3 * users, recall=0.5).farther
+        assert abs(tuned.farther - 0.5) < 0.1 and far > 0.9
+        assert index.tune(top_k=5, recall=0.5).queries == 1000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_query_says_the_recall(kind, vectors):
+    items, users = vectors
+    backend, options = KINDS[kind]
+    exact = vrec.builder_factory("faiss").from_embeddings(items).query(users, 10)[0]
+    with vrec.builder_factory(backend, **options).from_embeddings(items) as index:
+        with pytest.raises(vrec.OptionError, match="has had none for top_k 10; tune it first, with recall 0.8"):
+            index.query(users, 10, target_recall=0.8)
+        index.tune(users, recall=0.9)
+        recalls = [np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), exact.tolist())])
+                   for found in (index.query(users, 10, target_recall=t)[0] for t in (0.7, 0.9))]
+        assert 0.7 <= recalls[0] <= recalls[1] and 0.9 <= recalls[1]
+        with pytest.raises(vrec.OptionError, match="only tried as far as"):
+            index.query(users, 10, target_recall=1)
+
+
+def test_a_picture(vectors, tmp_path):
+    items, users = vectors
+    tunings = {}
+    for kind in ("HNSW", "IVF"):
+        backend, options = KINDS[kind]
+        with vrec.builder_factory(backend, **options).from_embeddings(items) as index:
+            tunings[kind] = index.tune(users, recall=0.9)
+    try:
+        import matplotlib
+    except ImportError:
+        with pytest.raises(vrec.UnsupportedError, match="pip install matplotlib"):
+            tunings["HNSW"].plot(tmp_path / "curve.png")
+        return
+    matplotlib.rcParams["svg.fonttype"] = "none"  # texts as texts
+    tunings["HNSW"].plot(tmp_path / "curve.png")
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    tunings["HNSW"].plot(tmp_path / "curves.svg", name="graph", others={"lists": tunings["IVF"]})
+    text = (tmp_path / "curves.svg").read_text("utf-8")
+    (option, value), = tunings["IVF"].options.items()
+    assert "graph with " in text and f"lists with {option}={value}: recall 0.9" in text and "exact search: " in text
+
+
+def test_refused(vectors, indexer):
+    items, users = vectors
+    with pytest.raises(NotImplementedError, match="is exact"):
+        indexer.tune()
+    with vrec.builder_factory("faiss", index_type="IVF", nlists=4).from_embeddings(items) as index:
+        for call, words in ((lambda: index.tune(users, recall=1), "between 0 and 1"),
+                            (lambda: index.tune(users[:, :3]), "3 values each"),
+                            (lambda: index.tune(users, top_k=0), "top_k is 0"),
+                            (lambda: index.tune(users, top_k=2.5), "top_k is a float")):
+            with pytest.raises(vrec.Error, match=words):
+                call()
+
+
+def test_progress_stops_it(vectors):
+    class Stop:
+        def __init__(self, total, desc):
+            if desc == "tuning":
+                raise ZeroDivisionError
+
+        def update(self, n):
+            pass
+
+        def close(self):
+            pass
+
+    items, users = vectors
+    with vrec.builder_factory("faiss", index_type="IVF", nlists=30).from_embeddings(items) as index:
+        with pytest.raises(ZeroDivisionError):
+            index.tune(users, recall=0.99, progress=Stop)

@@ -1,0 +1,264 @@
+/* index_type=auto: what is chosen reaches the recall, is an ordinary file, and can be repeated.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "support/failed.h"
+#include "support/folder.h"
+#include "support/random.h"
+#include "vrec/vrec.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 20000, DIM = 16, QUERIES = 300, TOP_K = 10 };
+
+static float *items, *queries;
+
+static int make_vectors(void **state)
+{
+    items = malloc(ROWS * DIM * sizeof *items);
+    queries = malloc(QUERIES * DIM * sizeof *queries);
+    for (size_t i = 0; i < ROWS * DIM; i++)
+        items[i] = draw_real();
+    for (size_t i = 0; i < QUERIES * DIM; i++)
+        queries[i] = draw_real();
+    return enter_folder(state);
+}
+
+static int free_vectors(void **state)
+{
+    free(items);
+    free(queries);
+    return leave_folder(state);
+}
+
+static vrec_status build(const char *options, size_t rows, vrec_build how, vrec_indexer **out,
+                         vrec_error *err)
+{
+    vrec_builder *builder;
+    const vrec_matrix matrix = vrec_matrix_f32(items, rows, DIM);
+    how.struct_size = sizeof how;
+    *out = NULL;
+    vrec_status status = vrec_builder_factory("faiss", options, &builder, err);
+    if (status == VREC_OK)
+        status = vrec_from_embeddings(builder, &matrix, &how, out, err);
+    vrec_builder_free(builder);
+    return status;
+}
+
+static vrec_indexer *must_build(const char *options, size_t rows)
+{
+    vrec_indexer *indexer;
+    vrec_error err;
+    if (build(options, rows, (vrec_build){ 0 }, &indexer, &err) != VREC_OK)
+        fail_msg("%s", err.message);
+    return indexer;
+}
+
+static const char *fact(const vrec_indexer *indexer, const char *key)
+{
+    const vrec_fact *f;
+    for (size_t i = 0; (f = vrec_info(indexer, i)); i++)
+        if (strcmp(f->key, key) == 0)
+            return f->text;
+    return NULL;
+}
+
+static void ask(const vrec_indexer *indexer, int64_t *ids)
+{
+    static float distances[QUERIES * TOP_K];
+    vrec_error err;
+    const vrec_matrix matrix = vrec_matrix_f32(queries, QUERIES, DIM);
+    const vrec_results results = { sizeof results, ids, distances, NULL };
+    if (vrec_query(indexer, &matrix, TOP_K, NULL, &results, &err) != VREC_OK)
+        fail_msg("%s", err.message);
+}
+
+static double recall_of(const vrec_indexer *indexer)
+{
+    static int64_t found[QUERIES * TOP_K], truth[QUERIES * TOP_K];
+    size_t hits = 0;
+    vrec_indexer *exact = must_build("", vrec_rows(indexer));
+    ask(exact, truth);
+    ask(indexer, found);
+    vrec_indexer_free(exact);
+    for (size_t q = 0; q < QUERIES; q++)
+        for (size_t i = 0; i < TOP_K; i++)
+            for (size_t j = 0; j < TOP_K; j++)
+                hits += found[q * TOP_K + i] == truth[q * TOP_K + j];
+    return (double)hits / (QUERIES * TOP_K);
+}
+
+static size_t read_whole(const char *path, uint8_t **bytes)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    *bytes = malloc(size);
+    assert_int_equal(fread(*bytes, 1, size, file), size);
+    fclose(file);
+    return size;
+}
+
+/* The file that the option string gives is the same, setting included. */
+static void assert_repeats(const vrec_indexer *indexer)
+{
+    uint8_t *once, *again;
+    vrec_indexer *other = must_build(fact(indexer, "chosen"), vrec_rows(indexer));
+    assert_int_equal(vrec_save(indexer, "once.index", NULL, NULL), VREC_OK);
+    assert_int_equal(vrec_save(other, "again.index", NULL, NULL), VREC_OK);
+    size_t size = read_whole("once.index", &once);
+    assert_int_equal(read_whole("again.index", &again), size);
+    assert_memory_equal(once, again, size);
+    free(once);
+    free(again);
+    vrec_indexer_free(other);
+}
+
+static void it_reaches_the_recall_and_can_be_repeated(void **state)
+{
+    static const char *const asked[] = { "batch", "one" };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char options[100];
+        snprintf(options, sizeof options, "index_type=auto,target_recall=0.9,queries=%s", asked[i]);
+        vrec_indexer *indexer = must_build(options, ROWS);
+        assert_true(recall_of(indexer) > 0.87); /* tuned on some, asked for others */
+        assert_non_null(strstr(fact(indexer, "because"), asked[i]));
+        assert_non_null(strstr(fact(indexer, "chosen"), fact(indexer, "index_type")));
+        assert_repeats(indexer);
+        vrec_indexer_free(indexer);
+    }
+}
+
+static void examples_of_queries_are_tuned_to(void **state)
+{
+    vrec_error err;
+    vrec_indexer *indexer;
+    const vrec_matrix matrix = vrec_matrix_f32(queries, QUERIES, DIM);
+    (void)state;
+    if (build("index_type=auto,target_recall=0.95,metric=IP", ROWS, (vrec_build){ .queries = &matrix },
+              &indexer, &err) != VREC_OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(fact(indexer, "metric"), "IP");
+    assert_non_null(strstr(fact(indexer, "chosen"), "metric=IP"));
+    vrec_indexer_free(indexer);
+}
+
+static void few_items_are_compared_with(void **state)
+{
+    (void)state;
+    vrec_indexer *indexer = must_build("index_type=auto,target_recall=0.9", 1000);
+    assert_string_equal(fact(indexer, "index_type"), "Flat");
+    assert_repeats(indexer);
+    vrec_indexer_free(indexer);
+}
+
+static void ids_stay(void **state)
+{
+    static int64_t ids[ROWS], back[ROWS];
+    vrec_error err;
+    vrec_indexer *indexer;
+    (void)state;
+    for (int64_t i = 0; i < ROWS; i++)
+        ids[i] = i * 3 + 1;
+    if (build("index_type=auto,target_recall=0.9", ROWS, (vrec_build){ .ids = ids }, &indexer, &err) !=
+        VREC_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(vrec_ids(indexer, 0, ROWS, back, &err), VREC_OK);
+    assert_memory_equal(back, ids, sizeof ids);
+    vrec_indexer_free(indexer);
+}
+
+static void refuse(const char *options, size_t rows, const char *says)
+{
+    vrec_error err = { .message = "" };
+    vrec_indexer *indexer;
+    assert_failed(build(options, rows, (vrec_build){ 0 }, &indexer, &err), &err, VREC_INVALID, says);
+    assert_null(indexer);
+}
+
+static void what_cant_be_is_refused(void **state)
+{
+    (void)state;
+    refuse("index_type=auto", ROWS, "give target_recall");
+    refuse("index_type=auto,target_recall=1", ROWS, "give target_recall");
+    refuse("index_type=auto,target_recall=0.9,m=8", ROWS, "m is for index_type=HNSW");
+    refuse("index_type=HNSW,memory=100", ROWS, "memory is for index_type=auto");
+    refuse("index_type=auto,target_recall=0.9,memory=1", ROWS, "fits into memory=1 MB");
+}
+
+/* A graph takes more than vectors and lists. */
+static void memory_rules_out_what_doesnt_fit(void **state)
+{
+    (void)state;
+    vrec_indexer *indexer = must_build("index_type=auto,target_recall=0.9,queries=one,memory=2", ROWS);
+    assert_string_not_equal(fact(indexer, "index_type"), "HNSW");
+    assert_null(strstr(fact(indexer, "because"), "HNSW"));
+    vrec_indexer_free(indexer);
+}
+
+typedef struct work {
+    bool learns;        /* lists or a graph: these are tried after exact search */
+    bool copied_before; /* all items, before that */
+} work;
+
+static int note_work(void *context, const vrec_progress_report *report)
+{
+    work *w = context;
+    w->learns |= strcmp(report->phase, "training") == 0 || strcmp(report->phase, "building") == 0;
+    w->copied_before |= !w->learns && strcmp(report->phase, "copying") == 0 && report->total == ROWS;
+    return 0;
+}
+
+static void exact_search_is_tried_with_all_items(void **state)
+{
+    work w = { 0 };
+    vrec_error err;
+    vrec_indexer *indexer;
+    const vrec_progress progress = { .struct_size = sizeof progress, .report = note_work, .context = &w };
+    (void)state;
+    if (build("index_type=auto,target_recall=0.9", ROWS, (vrec_build){ .progress = &progress }, &indexer,
+              &err) != VREC_OK)
+        fail_msg("%s", err.message);
+    assert_true(w.learns && w.copied_before);
+    vrec_indexer_free(indexer);
+}
+
+static int stop(void *context, const vrec_progress_report *report)
+{
+    (void)report;
+    return --*(int *)context <= 0;
+}
+
+static void it_stops_anywhere(void **state)
+{
+    vrec_error err;
+    vrec_indexer *indexer;
+    (void)state;
+    for (int after = 1; after <= 40; after += 13) {
+        int left = after;
+        const vrec_progress progress = { .struct_size = sizeof progress, .report = stop, .context = &left };
+        vrec_status status = build("index_type=auto,target_recall=0.9", ROWS,
+                                   (vrec_build){ .progress = &progress }, &indexer, &err);
+        assert_int_equal(status, VREC_CANCELLED);
+        assert_null(indexer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_reaches_the_recall_and_can_be_repeated),
+        cmocka_unit_test(examples_of_queries_are_tuned_to),
+        cmocka_unit_test(few_items_are_compared_with),
+        cmocka_unit_test(ids_stay),
+        cmocka_unit_test(what_cant_be_is_refused),
+        cmocka_unit_test(memory_rules_out_what_doesnt_fit),
+        cmocka_unit_test(exact_search_is_tried_with_all_items),
+        cmocka_unit_test(it_stops_anywhere),
+    };
+    return cmocka_run_group_tests(tests, make_vectors, free_vectors);
+}
