@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""The figures of docs/choosing.md: exact search and forests of several sizes, through the package vrec.
+"""The figures of docs/choosing.md: exact search, forests, graphs and lists of several sizes, through the package vrec.
 
-    python bench/choosing.py run 10000 100000 300000 1000000     # measures: a minute or two each
+    python bench/choosing.py run 10000 100000 300000 1000000     # forests: a minute or two each
+    python bench/choosing.py graphs 10000 100000 300000 1000000  # graphs and lists: likewise
     python bench/choosing.py milvus 100000 http://127.0.0.1:19530
     python bench/choosing.py report [--svg docs/recall.svg]      # prints what was measured as tables, and draws it
 
 Wants numpy, vrec (pip install .) and, to draw, matplotlib. The items are real words (words.py), past 340 479 filled up
 with means of two random ones, the queries 1000 other words; nearest by cosine: exact search of unit vectors by IP,
-forests by angular. One by one is with one thread, a batch is all queries with all cores.
+forests by angular. One by one is with one thread, a batch is all queries with all cores. Graphs and lists are measured in CPU
+time, on one thread: seconds of a build, and queries in a second of it.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -29,6 +31,13 @@ TREES = 10, 50
 SEARCHK = 1000, 2000, 3500, 5000, 7000, 10_000, 14_000, 20_000, 28_000, 40_000, 60_000, 100_000
 SHOWN = 1000, 2000, 5000, 10_000, 20_000, 40_000, 100_000
 TARGETS = 0.7, 0.8, 0.9, 0.95, 0.99
+HIGH = 0.9, 0.95, 0.99
+KINDS = {  # of index, its options for so many items, and what is searched by, from cheap to dear
+    "HNSW": (lambda n: {"m": 16}, [{"gamma": gamma} for gamma in (
+        0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.1, 0.12, 0.14, 0.17, 0.2)]),
+    "IVF": (lambda n: {"nlists": 2 ** round(np.log2(4 * n ** 0.5))}, [{"nprobe": nprobe} for nprobe in (
+        2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)]),
+}
 SERVED = [("FLAT", {}, [{}]), ("HNSW", {}, [{"ef": ef} for ef in (16, 64, 256)]),
           ("IVF_FLAT", {"nlist": 1024}, [{"nprobe": nprobe} for nprobe in (8, 32, 128)])]
 
@@ -67,6 +76,44 @@ def run(folder, count):
         index.close()
     Path(flat["path"]).unlink()
     return {"items": len(items), "cpu": vrec.cpu(), "load": os.getloadavg()[0], "flat": flat, "forests": forests}
+
+
+def graphs(folder, count):
+    """HNSW and IVF, and exact search beside them."""
+    items, queries = (unit(vectors) for vectors in load(folder, count))
+    path = str(folder / "choosing.index")
+    with vrec.builder_factory("faiss", metric="L2", threads=1).from_embeddings(items) as flat:
+        truth = flat.query(queries, TOP_K)[0]
+        rows = [{"kind": "Flat", "search": {}, "recall": 1.0} | costs(flat, queries)]
+    for kind, (options_for, searches) in KINDS.items():
+        options = options_for(count)
+        start = time.process_time()
+        with vrec.builder_factory("faiss", index_type=kind, threads=1, **options).from_embeddings(items) as index:
+            made = {"kind": kind, "options": options, "build": time.process_time() - start}
+            index.save(path)
+        made |= {"file": os.path.getsize(path), "memory": memory_of("faiss", {}, path, queries, **searches[-1])}
+        with vrec.builder_factory("faiss", threads=1).from_index_file(path) as index:
+            for search in searches:
+                recall = recall_of(index.query(queries, TOP_K, threads=1, **search)[0], truth)
+                rows.append(made | {"search": search, "recall": recall} | costs(index, queries, **search))
+                if recall > HIGH[-1]:
+                    break
+    Path(path).unlink()
+    return {"items": count, "cpu": vrec.cpu(), "load": os.getloadavg()[0], "graphs": rows}
+
+
+def costs(index, queries, **search):
+    """Queries in a second of CPU time, one thread, the fastest of three rounds."""
+    batch = min(cpu_seconds(lambda: index.query(queries, TOP_K, threads=1, **search)) for _ in range(3))
+    alone = min(cpu_seconds(lambda: [index.query(query, TOP_K, threads=1, **search) for query in queries[:ALONE]])
+                for _ in range(3))
+    return {"batch": len(queries) / batch, "alone": ALONE / alone}
+
+
+def cpu_seconds(call):
+    start = time.process_time()
+    call()
+    return time.process_time() - start
 
 
 def milvus(folder, count, uri):
@@ -154,6 +201,7 @@ def report(found):
         table([title, "exact", *(f"recall {target}" for target in TARGETS)],
               [[spaced(each), number(each["flat"][key]), *(fastest(each, key, target) for target in TARGETS)]
                for each in sizes])
+    report_graphs([each for each in found if "graphs" in each])
     for each in (each for each in found if "served" in each):
         table(["index", "build s", "recall@10", "one by one", "batch"],
               [[" ".join([row["kind"], *(f"{k}={v}" for k, v in row["search"].items())]), number(row["build"]),
@@ -162,6 +210,30 @@ def report(found):
 
 def table(titles, rows):
     print("", *(f"| {' | '.join(map(str, row))} |" for row in (titles, ["--:"] * len(titles), *rows)), sep="\n")
+
+
+def report_graphs(sizes):
+    """What graphs and lists take, and how fast they are."""
+    table(["items", "index", "build, CPU s", "file MB", "private MB"],
+          [[spaced(size), titled(row), number(row["build"]), f"{row['file'] / 1e6:.0f}", f"{row['memory'][0] / 1e6:.0f}"]
+           for size in sizes for kind in KINDS for row in of_kind(size, kind)[:1]])
+    for key, title in (("alone", "items, one by one"), ("batch", "items, batch")):
+        table([title, "exact", *(f"{kind} {target}" for kind in KINDS for target in HIGH)],
+              [[spaced(size), number(of_kind(size, "Flat")[0][key]),
+                *(cheapest(of_kind(size, kind), key, target) for kind in KINDS for target in HIGH)] for size in sizes])
+
+
+def of_kind(size, kind):
+    return [row for row in size["graphs"] if row["kind"] == kind]
+
+
+def titled(row):
+    return ", ".join([row["kind"], *(f"{key}={value}" for key, value in row["options"].items())])
+
+
+def cheapest(rows, key, recall):
+    best = max((row for row in rows if row["recall"] >= recall), key=lambda row: row[key], default=None)
+    return f"{number(best[key])} ({', '.join(str(value) for value in best['search'].values())})" if best else ""
 
 
 def spaced(size):
@@ -216,7 +288,7 @@ def draw(sizes, path):
 
 def main():
     parser = argparse.ArgumentParser(description="Measure what docs/choosing.md says.")
-    parser.add_argument("what", choices=["run", "milvus", "report"])
+    parser.add_argument("what", choices=["run", "graphs", "milvus", "report"])
     parser.add_argument("args", nargs="*", help="numbers of items; of milvus also the server's uri")
     parser.add_argument("--svg", type=Path, help="of report: where to draw")
     parser.add_argument("--folder", type=Path, help="for data and results (default: build/bench)",
@@ -231,7 +303,7 @@ def main():
         return
     counts, uri = (args.args[:1], args.args[1]) if args.what == "milvus" else (args.args, None)
     for count in map(int, counts):
-        result = milvus(args.folder, count, uri) if uri else run(args.folder, count)
+        result = milvus(args.folder, count, uri) if uri else {"run": run, "graphs": graphs}[args.what](args.folder, count)
         (args.folder / f"choosing-{args.what}-{count}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The vectors to search: generated clusters, real words, or a file. SPDX-License-Identifier: Apache-2.0"""
+"""The vectors to search: generated clusters, real words or photographs, or a file. SPDX-License-Identifier: Apache-2.0"""
 
 import re
 import sys
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import photos
 import vrec
 import words
 
@@ -20,14 +21,22 @@ class Data:
     name: str
     items: np.ndarray
     queries: np.ndarray
+    users: np.ndarray | None = None  # of a folder: all of them
 
 
 def load(name, queries, folder):
-    """name: clusters:NxD, words, or a file of vectors. From the latter two the queries are taken at
-    random, and are no longer among the items."""
+    """name: clusters:NxD, words, photos, a file of vectors, or a folder with items.npy and users.npy. From words and files
+    the queries are taken at random, and are no longer among the items; photos has queries of its own, from other
+    photographs, and a folder's are its first users."""
     clusters = re.fullmatch(r"clusters:(\d+)x(\d+)", name)
     if clusters:
         items, taken = generate(int(clusters[1]), int(clusters[2]), queries)
+    elif name == "photos":
+        items = read(photos.fetch(folder))
+        taken = read(folder / "photos-queries.npy")[:queries]
+    elif Path(name).is_dir():
+        items, users = (read(Path(name) / f"{what}.npy") for what in ("items", "users"))
+        return Data(Path(name).name, items, users[:queries], users)
     else:
         path = words.fetch(folder) if name == "words" else name
         items, taken = hold_out(read(path), queries)

@@ -96,7 +96,7 @@ def overhead():
         core = indexer._handle.query  # with what query() hands it
 
         def ready():
-            core(query, TOP_K, ids, distances, None, 0, None, None, None, None)
+            core(query, TOP_K, ids, distances, None, 0, None, None, None, 0, 0, None, None)
 
         for name, given in {"numpy": query, "torch": torch.from_numpy(query)}.items():
             bare, whole = microseconds([ready, lambda: indexer.query(given, TOP_K)])

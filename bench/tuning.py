@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Whether a tuning keeps its word: many tunings, each on queries of its own, and what their settings find of fresh ones.
+
+    python bench/tuning.py hnsw ivf [--tunings 100] [--folder build/bench]
+
+Wants numpy and vrec (pip install .). The items are words (words.py) of length 1 compared by IP; every tuning gets 1000
+others, and 10 000 more, which no tuning sees, judge. For each recall the table says in how many tunings the setting found
+at least that less .005 of the fresh queries; the least, mean and most that it found; and how much dearer the setting was
+than the cheapest of a fine grid that reaches the target and the tuning's margin, counted in efSearch or nprobe: the median,
+and the most. That is of what the tuning names for files; where it took gamma or budget, that one's recall counts, and the
+last columns say how often it did, and how many distances that saved on average.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import vrec
+import words
+
+TOP_K, TUNING, FRESH = 10, 1000, 10_000
+TARGETS = 0.9, 0.95, 0.99
+KINDS = {"hnsw": ({"index_type": "HNSW", "m": 16, "efConstruction": 200}, "efSearch"),
+         "ivf": ({"index_type": "IVF", "nlists": 1024}, "nprobe")}
+
+
+class Judge:
+    """The fresh queries: what any setting finds of them, asked once."""
+
+    def __init__(self, index, fresh, truth):
+        self.index, self.fresh, self.known = index, fresh, {}
+        self.limits = truth[:, -1:]  # as near as the k-th is found
+
+    def recall(self, options):
+        key = tuple(options.items())
+        if key not in self.known:
+            found = self.index.query(self.fresh, TOP_K, **options)[1]
+            self.known[key] = float((found >= self.limits).mean())
+        return self.known[key]
+
+    def cheapest(self, option, recall):
+        """The least setting that has that recall: halving, as recall rises with it."""
+        low, high = 0, 1
+        while self.recall({option: high}) < recall:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.recall({option: middle}) >= recall else (middle, high)
+        return high
+
+
+def measure(kind, count, folder):
+    options, option = KINDS[kind]
+    vectors = np.load(words.fetch(folder))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rng = np.random.default_rng(1)
+    vectors = vectors[rng.permutation(len(vectors))]
+    fresh, pool, items = np.split(vectors, [FRESH, FRESH + 20 * TUNING])
+    with vrec.builder_factory("faiss", metric="IP").from_embeddings(items) as exact:
+        truth = exact.query(fresh, TOP_K)[1]
+    with vrec.builder_factory("faiss", metric="IP", **options).from_embeddings(items) as index:
+        judge = Judge(index, fresh, truth)
+        for target in TARGETS:
+            found, dearer, saved = [], [], []
+            for _ in range(count):
+                tuned = index.tune(pool[rng.choice(len(pool), TUNING, replace=False)], recall=target, top_k=TOP_K)
+                if option not in tuned.options:
+                    plain = min(step.distances for step in tuned.steps
+                                if option in step.options and step.recall - step.error >= target)
+                    saved.append(1 - tuned.distances / plain)
+                found.append(judge.recall(tuned.options))
+                margin = target + tuned.error
+                dearer.append(tuned.file_options[option] / judge.cheapest(option, margin) - 1)
+            kept = sum(recall >= target - 0.005 for recall in found)
+            print(f"| {kind} | {target} | {kept} of {count} | {min(found):.4f} {np.mean(found):.4f} {max(found):.4f} "
+                  f"| {100 * np.median(dearer):+.0f} % | {100 * max(dearer):+.0f} % | {len(saved)} | {100 * np.mean(saved or [0]):.0f} % |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measure whether tunings keep their word.")
+    parser.add_argument("kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--tunings", type=int, default=100, help="for each recall (default: 100)")
+    parser.add_argument("--folder", type=Path, help="for data (default: build/bench)",
+                        default=Path(__file__).resolve().parent.parent / "build" / "bench")
+    args = parser.parse_args()
+    print("| index | recall | kept its word | on fresh queries: least, mean, most | dearer, median | most | gamma or budget | saved |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for kind in args.kinds:
+        measure(kind, args.tunings, args.folder)
+
+
+if __name__ == "__main__":
+    main()
