@@ -23,6 +23,7 @@ int main(int argc, char **argv)
 {
     vrec_matrix item_rows = vrec_matrix_f32(&items[0][0], ITEMS, DIM);
     vrec_matrix user_rows = vrec_matrix_f32(&users[0][0], USERS, DIM);
+    vrec_results results = { sizeof results, &ids[0][0], &distances[0][0], NULL };
     vrec_builder *builder = NULL;
     vrec_indexer *indexer = NULL;
     vrec_error err;
@@ -33,7 +34,7 @@ int main(int argc, char **argv)
         vrec_builder_factory("milvus", "d=64,index_type=HNSW,metric=COSINE,m=32,ef=64", &builder, &err) ||
         (argc > 1 && vrec_builder_set(builder, "uri", argv[1], &err)) ||
         vrec_from_embeddings(builder, &item_rows, NULL, &indexer, &err) ||
-        vrec_query(indexer, &user_rows, TOP_K, NULL, &ids[0][0], &distances[0][0], NULL, &err);
+        vrec_query(indexer, &user_rows, TOP_K, NULL, &results, &err);
     if (failed)
         fprintf(stderr, "%s\n", err.message);
     for (int i = 0; !failed && i < TOP_K; i++)

@@ -17,12 +17,13 @@ int main(void)
     vrec_indexer *indexer = NULL;
     int64_t ids[2][3];
     float distances[2][3];
+    vrec_results results = { sizeof results, &ids[0][0], &distances[0][0], NULL };
     vrec_error err;
     int failed = 1;
 
     if (vrec_builder_factory("faiss", "index_type=Flat,metric=IP", &builder, &err) ||
         vrec_from_embeddings(builder, &item_rows, NULL, &indexer, &err) ||
-        vrec_query(indexer, &user_rows, 3, NULL, &ids[0][0], &distances[0][0], NULL, &err) ||
+        vrec_query(indexer, &user_rows, 3, NULL, &results, &err) ||
         vrec_save(indexer, "items.index", NULL, &err)) {
         fprintf(stderr, "%s\n", err.message);
     } else {

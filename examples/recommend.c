@@ -4,10 +4,12 @@
  *
  * FOLDER is examples/debian: vectors of packages (users) and of what they depend on (items), learned from
  * the package graph with one dependency of every package held out. The program builds indexes of the items,
- * saves them in the folder INDEXES, opens them again, and asks for what a package doesn't depend on yet.
+ * saves them in the folder INDEXES, opens them again, and asks for what a package doesn't depend on yet;
+ * for what suits two packages at once; and for what is used like something else.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +17,23 @@
 #include <time.h>
 #include <vrec/vrec.h>
 
-enum { SHOWN = 5, HIT_AT = 50, PATH_MAX_LENGTH = 1024 };
+enum { SHOWN = 5, DEPTH = 50, MAX_DIM = 64, PATH_MAX_LENGTH = 1024 };
 
 /* The exact one first: the others are compared with it. */
 static const struct {
     const char *name, *backend, *options, *file;
 } indexes[] = {
     { "faiss Flat", "faiss", "index_type=Flat,metric=IP", "debian.faiss" },
+    { "faiss HNSW", "faiss", "index_type=HNSW,metric=IP,m=16,efSearch=100", "debian.hnsw" },
+    { "faiss IVF", "faiss", "index_type=IVF,metric=IP,nlists=70,nprobe=16", "debian.ivf" },
     { "annoy, 10 trees", "annoy", "d=64,metric=dot,n_trees=10,searchk=1000", "debian.annoy" },
     { "annoy, 50 trees", "annoy", "d=64,metric=dot,n_trees=50,searchk=4000", "debian50.annoy" },
 };
 
 enum { INDEXES = sizeof indexes / sizeof indexes[0] };
+
+/* Of the nearest by angle: what is used alike, however often. */
+static const char likeness[] = "d=64,metric=angular,n_trees=50,searchk=4000";
 
 static const char *const packages[] = { "wordpress", "neverball", "virt-manager", "konsole",
                                         "r-cran-shiny" };
@@ -100,7 +107,8 @@ typedef struct dataset {
     const vrec_matrix *items, *users;
     char **item_names, **user_names;
     int64_t *seen_offsets, *seen_ids; /* what each user depends on, as CSR */
-    int64_t *held_out;                /* and the one dependency of each that training didn't see */
+    int64_t *held_out;                /* and the one dependency of each that training didn't see, */
+    int64_t *held_out_offsets;        /* as CSR: 0, 1, 2... */
 } dataset;
 
 static dataset read_dataset(const char *folder)
@@ -114,6 +122,9 @@ static dataset read_dataset(const char *folder)
     d.seen_offsets = read_integers(folder, "seen_offsets.npy", &count);
     d.seen_ids = read_integers(folder, "seen_ids.npy", &count);
     d.held_out = read_integers(folder, "held_out.npy", &count);
+    d.held_out_offsets = must(malloc((count + 1) * sizeof *d.held_out_offsets));
+    for (size_t i = 0; i <= count; i++)
+        d.held_out_offsets[i] = (int64_t)i;
     return d;
 }
 
@@ -131,18 +142,20 @@ static void free_dataset(dataset *d)
     free(d->seen_offsets);
     free(d->seen_ids);
     free(d->held_out);
+    free(d->held_out_offsets);
     vrec_data_close(d->item_file);
     vrec_data_close(d->user_file);
 }
 
 /* ---- The index ---- */
 
-static vrec_indexer *build_save_open(const dataset *d, size_t i, const char *path)
+static vrec_indexer *build_save_open(const dataset *d, const char *backend, const char *options,
+                                     const char *path)
 {
     vrec_builder *builder;
     vrec_indexer *indexer;
     vrec_error err;
-    check(vrec_builder_factory(indexes[i].backend, indexes[i].options, &builder, &err), &err);
+    check(vrec_builder_factory(backend, options, &builder, &err), &err);
     check(vrec_from_embeddings(builder, d->items, NULL, &indexer, &err), &err);
     check(vrec_save(indexer, path, NULL, &err), &err);
     vrec_indexer_free(indexer);
@@ -170,29 +183,100 @@ static vrec_matrix one_row(const vrec_matrix *matrix, size_t row)
     return one;
 }
 
+static void print_names(const dataset *d, const int64_t *ids, const float *scores, int64_t right)
+{
+    for (int i = 0; i < SHOWN; i++)
+        printf("%s %s%s (%.2f)", i ? "," : "", d->item_names[ids[i]],
+               ids[i] == right ? " [held out: right!]" : "", (double)scores[i]);
+    printf("\n");
+}
+
 static void recommend(const dataset *d, const vrec_indexer *indexer, const char *name)
 {
     size_t user = find_name(d->user_names, d->users->rows, name);
     if (user == d->users->rows)
         return;
     const int64_t *seen = d->seen_ids + d->seen_offsets[user];
-    int64_t offsets[2] = { 0, d->seen_offsets[user + 1] - d->seen_offsets[user] };
+    size_t seen_count = (size_t)(d->seen_offsets[user + 1] - d->seen_offsets[user]);
     int64_t ids[SHOWN];
     float scores[SHOWN];
+    vrec_results results = { .struct_size = sizeof results, .ids = ids, .distances = scores };
     vrec_error err;
     vrec_matrix query = one_row(d->users, user);
     vrec_query_options options = { .struct_size = sizeof options,
-                                   .exclude_offsets = offsets,
-                                   .exclude_ids = seen };
-    check(vrec_query(indexer, &query, SHOWN, &options, ids, scores, NULL, &err), &err);
+                                   .exclude_ids = seen,
+                                   .exclude_count = seen_count };
+    check(vrec_query(indexer, &query, SHOWN, &options, &results, &err), &err);
     printf("%s depends on", name);
-    for (int64_t i = 0; i < offsets[1] && i < 4; i++)
+    for (size_t i = 0; i < seen_count && i < 4; i++)
         printf("%s %s", i ? "," : "", d->item_names[seen[i]]);
-    printf("%s\n  and may want", offsets[1] > 4 ? ", ..." : "");
-    for (int i = 0; i < SHOWN; i++)
-        printf("%s %s%s (%.2f)", i ? "," : "", d->item_names[ids[i]],
-               ids[i] == d->held_out[user] ? " [held out: right!]" : "", (double)scores[i]);
-    printf("\n");
+    printf("%s\n  and may want", seen_count > 4 ? ", ..." : "");
+    print_names(d, ids, scores, d->held_out[user]);
+}
+
+static int smaller_first(const void *a, const void *b)
+{
+    int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
+    return (one > other) - (one < other);
+}
+
+/* What two users have seen, together; *count of them. */
+static int64_t *seen_by_both(const dataset *d, size_t one, size_t other, size_t *count)
+{
+    const int64_t *offsets = d->seen_offsets;
+    size_t first = (size_t)(offsets[one + 1] - offsets[one]);
+    size_t second = (size_t)(offsets[other + 1] - offsets[other]);
+    int64_t *seen = must(malloc((first + second) * sizeof *seen));
+    memcpy(seen, d->seen_ids + offsets[one], first * sizeof *seen);
+    memcpy(seen + first, d->seen_ids + offsets[other], second * sizeof *seen);
+    qsort(seen, first + second, sizeof *seen, smaller_first);
+    *count = first + second;
+    return seen;
+}
+
+/* Two packages as two interests of one user: what comes next for each, in turn. */
+static void recommend_to_both(const dataset *d, const vrec_indexer *indexer, const char *one,
+                              const char *other)
+{
+    size_t first = find_name(d->user_names, d->users->rows, one);
+    size_t second = find_name(d->user_names, d->users->rows, other);
+    int64_t ids[SHOWN];
+    float scores[SHOWN];
+    vrec_error err;
+    if (first >= second || second == d->users->rows) /* rows are in the order of names */
+        return;
+    vrec_matrix query = one_row(d->users, first);
+    query.row_stride = (ptrdiff_t)(second - first) * d->users->row_stride;
+    query.rows = 2;
+    vrec_query_options options = { .struct_size = sizeof options,
+                                   .interests = 2,
+                                   .merge = VREC_MERGE_ROUND_ROBIN };
+    int64_t *seen = seen_by_both(d, first, second, &options.exclude_count);
+    options.exclude_ids = seen;
+    vrec_results results = { .struct_size = sizeof results, .ids = ids, .distances = scores };
+    check(vrec_query(indexer, &query, SHOWN, &options, &results, &err), &err);
+    printf("both %s and %s\n  may want, in turn,", one, other);
+    print_names(d, ids, scores, -1);
+    free(seen);
+}
+
+/* Item to item: the neighbours of an item's own vector, without itself. */
+static void show_alike(const dataset *d, const vrec_indexer *alike, const char *name)
+{
+    int64_t item = (int64_t)find_name(d->item_names, d->items->rows, name), ids[SHOWN];
+    float vector[MAX_DIM], angles[SHOWN];
+    vrec_error err;
+    if ((size_t)item == d->items->rows || vrec_dim(alike) > MAX_DIM)
+        return;
+    check(vrec_vectors(alike, &item, 1, vector, &err), &err);
+    vrec_matrix query = vrec_matrix_f32(vector, 1, vrec_dim(alike));
+    vrec_query_options options = { .struct_size = sizeof options,
+                                   .exclude_ids = &item,
+                                   .exclude_count = 1 };
+    vrec_results results = { .struct_size = sizeof results, .ids = ids, .distances = angles };
+    check(vrec_query(alike, &query, SHOWN, &options, &results, &err), &err);
+    printf("used like %s:\n ", name);
+    print_names(d, ids, angles, -1);
 }
 
 /* ---- In numbers ---- */
@@ -204,44 +288,68 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* Recommends to everybody at once, as a nightly job would: users x HIT_AT items. */
+/* Recommends to everybody at once, as a nightly job would: users x DEPTH items. */
 static int64_t *recommend_to_all(const dataset *d, const vrec_indexer *indexer, double *time_per_query)
 {
     size_t users = d->users->rows;
-    int64_t *ids = must(malloc(users * HIT_AT * sizeof *ids));
-    float *scores = must(malloc(users * HIT_AT * sizeof *scores));
+    int64_t *ids = must(malloc(users * DEPTH * sizeof *ids));
+    float *scores = must(malloc(users * DEPTH * sizeof *scores));
+    vrec_results results = { .struct_size = sizeof results, .ids = ids, .distances = scores };
     vrec_error err;
     vrec_query_options options = { .struct_size = sizeof options,
                                    .exclude_offsets = d->seen_offsets,
-                                   .exclude_ids = d->seen_ids };
+                                   .exclude_ids = d->seen_ids,
+                                   .exclude_count = (size_t)d->seen_offsets[users] };
     double start = seconds();
-    check(vrec_query(indexer, d->users, HIT_AT, &options, ids, scores, NULL, &err), &err);
+    check(vrec_query(indexer, d->users, DEPTH, &options, &results, &err), &err);
     *time_per_query = (seconds() - start) / (double)users;
     free(scores);
     return ids;
 }
 
-/* The share of users who are recommended what was held out. */
-static double hit_rate(const dataset *d, const int64_t *ids)
+/* How far up what was held out stands in the lists. */
+typedef struct scores {
+    double ndcg, mrr, hit;
+} scores;
+
+static scores score(const dataset *d, const int64_t *ids)
 {
-    size_t users = d->users->rows, hits = 0;
-    for (size_t u = 0; u < users; u++)
-        for (size_t i = 0; i < HIT_AT; i++)
-            hits += ids[u * HIT_AT + i] == d->held_out[u];
-    return (double)hits / (double)users;
+    static const int64_t depth[] = { DEPTH };
+    scores s;
+    vrec_error err;
+    vrec_ranking ranking = { .struct_size = sizeof ranking,
+                             .ids = ids,
+                             .users = d->users->rows,
+                             .width = DEPTH,
+                             .truth_offsets = d->held_out_offsets,
+                             .truth_ids = d->held_out,
+                             .truth_count = d->users->rows,
+                             .ks = depth,
+                             .k_count = 1 };
+    vrec_metrics means = { .struct_size = sizeof means, .ndcg = &s.ndcg, .mrr = &s.mrr, .hit = &s.hit };
+    check(vrec_evaluate(&ranking, &means, NULL, &err), &err);
+    return s;
 }
 
 /* The share of the truly nearest that were found. */
 static double recall(const dataset *d, const int64_t *ids, const int64_t *exact)
 {
-    size_t users = d->users->rows, found = 0, all = 0;
-    for (size_t u = 0; u < users; u++)
-        for (size_t i = u * HIT_AT; i < (u + 1) * HIT_AT; i++)
-            for (size_t j = u * HIT_AT; exact[i] >= 0 && j < (u + 1) * HIT_AT; j++)
-                found += ids[j] == exact[i];
-    for (size_t i = 0; i < users * HIT_AT; i++)
-        all += exact[i] >= 0;
-    return (double)found / (double)all;
+    static const int64_t depth[] = { DEPTH };
+    double share;
+    vrec_error err;
+    vrec_comparison comparison = { .struct_size = sizeof comparison,
+                                   .found = ids,
+                                   .exact = exact,
+                                   .users = d->users->rows,
+                                   .width = DEPTH,
+                                   .exact_width = DEPTH,
+                                   .ks = depth,
+                                   .k_count = 1,
+                                   .queries = d->users,
+                                   .items = d->items,
+                                   .metric = "IP" };
+    check(vrec_compare(&comparison, &share, NULL, &err), &err);
+    return share;
 }
 
 static double megabytes(const char *path)
@@ -254,64 +362,86 @@ static double megabytes(const char *path)
 static double time_of_one(const dataset *d, const vrec_indexer *indexer)
 {
     enum { USERS = 1000 };
-    int64_t ids[HIT_AT];
-    float scores[HIT_AT];
+    int64_t ids[DEPTH];
+    float scores[DEPTH];
+    vrec_results results = { .struct_size = sizeof results, .ids = ids, .distances = scores };
     vrec_error err;
     vrec_query_options options = { .struct_size = sizeof options, .threads = 1 };
     double start = seconds();
     for (size_t u = 0; u < USERS; u++) {
         vrec_matrix query = one_row(d->users, u);
-        check(vrec_query(indexer, &query, HIT_AT, &options, ids, scores, NULL, &err), &err);
+        check(vrec_query(indexer, &query, DEPTH, &options, &results, &err), &err);
     }
     return (seconds() - start) / USERS;
 }
 
-/* The baseline: everybody gets the most depended-on items that they don't depend on yet. The held-out one
- * is a hit if fewer than HIT_AT unseen items are more popular. */
-static double popularity_hit_rate(const dataset *d)
+typedef struct popular {
+    int64_t item, times;
+} popular;
+
+static int more_popular_first(const void *a, const void *b)
 {
-    size_t items = d->items->rows, users = d->users->rows, hits = 0;
-    size_t *popularity = must(calloc(items, sizeof *popularity));
+    const popular *one = a, *other = b;
+    if (one->times != other->times)
+        return one->times < other->times ? 1 : -1;
+    return one->item < other->item ? -1 : 1;
+}
+
+static bool has_seen(const dataset *d, size_t user, int64_t item)
+{
+    for (int64_t i = d->seen_offsets[user]; i < d->seen_offsets[user + 1]; i++)
+        if (d->seen_ids[i] == item)
+            return true;
+    return false;
+}
+
+/* The baseline: everybody gets the most depended-on items that they don't depend on yet. */
+static int64_t *recommend_popular(const dataset *d)
+{
+    size_t items = d->items->rows, users = d->users->rows;
+    popular *order = must(malloc(items * sizeof *order));
+    int64_t *ids = must(malloc(users * DEPTH * sizeof *ids));
+    for (size_t i = 0; i < items; i++)
+        order[i] = (popular){ .item = (int64_t)i };
     for (int64_t i = 0; i < d->seen_offsets[users]; i++)
-        popularity[d->seen_ids[i]]++;
-    for (size_t u = 0; u < users; u++) {
-        size_t wanted = (size_t)d->held_out[u], better = 0;
-        for (size_t i = 0; i < items; i++)
-            better +=
-                popularity[i] > popularity[wanted] || (popularity[i] == popularity[wanted] && i < wanted);
-        for (int64_t j = d->seen_offsets[u]; j < d->seen_offsets[u + 1]; j++) {
-            size_t i = (size_t)d->seen_ids[j];
-            better -=
-                popularity[i] > popularity[wanted] || (popularity[i] == popularity[wanted] && i < wanted);
-        }
-        hits += better < HIT_AT;
-    }
-    free(popularity);
-    return (double)hits / (double)users;
+        order[d->seen_ids[i]].times++;
+    qsort(order, items, sizeof *order, more_popular_first);
+    for (size_t u = 0; u < users; u++)
+        for (size_t i = 0, filled = 0; filled < DEPTH; i++)
+            if (i >= items || !has_seen(d, u, order[i].item))
+                ids[u * DEPTH + filled++] = i < items ? order[i].item : -1;
+    free(order);
+    return ids;
 }
 
 /* One line about every index, and then about popularity. */
 static void compare(const dataset *d, vrec_indexer *const *indexers, const char *folder)
 {
     int64_t *exact = NULL;
-    printf("\nOne dependency of each of %zu packages was held out. hit@%d: how often it is among the first "
-           "%d\n"
-           "recommendations. recall@%d: how many of the truly nearest are. Times on %s:\n\n"
-           "%-16s %8s %10s %8s %16s %18s\n",
-           d->users->rows, HIT_AT, HIT_AT, HIT_AT, vrec_cpu(), "", "file", "recall@50", "hit@50",
-           "one, one thread", "batch, all cores");
+    printf(
+        "\nOne dependency of each of %zu packages was held out. hit@%d: how often it is among the first "
+        "%d\n"
+        "recommendations; NDCG and MRR: how far up. recall@%d: how many of the truly nearest are there.\n"
+        "Times on %s:\n\n"
+        "%-15s %7s %9s %7s %6s %6s %15s %16s\n",
+        d->users->rows, DEPTH, DEPTH, DEPTH, vrec_cpu(), "", "file", "recall@50", "hit@50", "NDCG", "MRR",
+        "one, one thread", "batch, all cores");
     for (size_t i = 0; i < INDEXES; i++) {
         double per_query, alone = time_of_one(d, indexers[i]);
         int64_t *ids = recommend_to_all(d, indexers[i], &per_query);
+        scores s = score(d, ids);
         if (!exact)
             exact = ids;
-        printf("%-16s %5.1f MB %10.3f %6.1f %% %13.0f us %15.1f us\n", indexes[i].name,
-               megabytes(in_folder(folder, indexes[i].file)), recall(d, ids, exact), 100 * hit_rate(d, ids),
-               1e6 * alone, 1e6 * per_query);
+        printf("%-15s %4.1f MB %9.3f %5.1f %% %6.3f %6.3f %12.0f us %13.1f us\n", indexes[i].name,
+               megabytes(in_folder(folder, indexes[i].file)), recall(d, ids, exact), 100 * s.hit, s.ndcg,
+               s.mrr, 1e6 * alone, 1e6 * per_query);
         if (ids != exact)
             free(ids);
     }
-    printf("%-16s %8s %10s %6.1f %%\n", "by popularity", "", "", 100 * popularity_hit_rate(d));
+    int64_t *popular = recommend_popular(d);
+    scores s = score(d, popular);
+    printf("%-15s %7s %9s %5.1f %% %6.3f %6.3f\n", "by popularity", "", "", 100 * s.hit, s.ndcg, s.mrr);
+    free(popular);
     free(exact);
 }
 
@@ -324,14 +454,19 @@ int main(int argc, char **argv)
     }
     dataset d = read_dataset(argv[1]);
     for (size_t i = 0; i < INDEXES; i++)
-        indexers[i] = build_save_open(&d, i, in_folder(argv[2], indexes[i].file));
+        indexers[i] = build_save_open(&d, indexes[i].backend, indexes[i].options,
+                                      in_folder(argv[2], indexes[i].file));
+    vrec_indexer *alike = build_save_open(&d, "annoy", likeness, in_folder(argv[2], "alike.annoy"));
     printf("%zu items x %zu: built, saved to %s and opened again, %d times\n\n", vrec_rows(indexers[0]),
            vrec_dim(indexers[0]), argv[2], INDEXES);
     for (size_t i = 0; i < sizeof packages / sizeof packages[0]; i++)
         recommend(&d, indexers[0], packages[i]);
+    recommend_to_both(&d, indexers[0], "neverball", "wordpress");
+    show_alike(&d, alike, "libsdl2-2.0-0");
     compare(&d, indexers, argv[2]);
     for (size_t i = 0; i < INDEXES; i++)
         vrec_indexer_free(indexers[i]);
+    vrec_indexer_free(alike);
     free_dataset(&d);
     return 0;
 }

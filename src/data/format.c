@@ -26,8 +26,8 @@ const vr_format *vr_format_of(const char *path, vrec_error *err)
     }
     char endings[VR_ENDINGS_MAX];
     vr_endings_for(VR_ANY_TYPE, endings);
-    vr_fail(err, VREC_UNSUPPORTED, "%s: a name's ending says the format of the vectors in it: %s", path,
-            endings);
+    vr_fail_at(err, VREC_UNSUPPORTED, vr_in("path"),
+               "%s: a name's ending says the format of the vectors in it: %s", path, endings);
     return NULL;
 }
 
@@ -36,7 +36,7 @@ bool vr_format_takes(const vr_format *format, int32_t type)
     if (type == VR_ANY_TYPE || format->type == VR_ANY_TYPE || type == format->type)
         return true;
     if (format->type == VREC_F32)
-        return type == VREC_F16 || type == VREC_I8 || type == VREC_U8;
+        return type == VREC_F16 || type == VREC_F64 || type == VREC_I8 || type == VREC_U8;
     if (format->type == VREC_I32)
         return type == VREC_I64 || type == VREC_I8 || type == VREC_U8;
     return false;

@@ -45,8 +45,8 @@ typedef struct parser {
 
 static vrec_status expected(const parser *p, const char *what)
 {
-    return vr_fail(p->err, VREC_CORRUPT, "%s: the header can't be read at byte %zu: expected %s", p->path,
-                   p->at, what);
+    return vr_fail_at(p->err, VREC_CORRUPT, vr_at_byte(p->at),
+                      "%s: the header can't be read at byte %zu: expected %s", p->path, p->at, what);
 }
 
 /* The next byte that is no space; 0 at the end. */
@@ -99,16 +99,31 @@ static vrec_status parse_size(parser *p, size_t *out)
         if (!vr_mul(*out, 10, out) || !vr_add(*out, p->file[at] - (size_t)'0', out))
             return expected(p, "a number within the address space");
     p->at = at;
+    accept(p, "L"); /* as Python 2 writes a long */
     return VREC_OK;
 }
 
 /* ---- The three keys ---- */
 
+/* What to do about a type that can't be read depends on what it is. */
+static vrec_status fail_type(const parser *p, const char *descr, char kind)
+{
+    const char *advice = "";
+    if (kind == 'V')
+        advice = "; bfloat16 is saved so: convert the array before, array.astype('float32')";
+    else if (strchr("fiub?", kind) && kind)
+        advice = "; save array.astype('float32') instead, or array.astype('int64') if these are ids";
+    return vr_fail(p->err, VREC_UNSUPPORTED,
+                   "%s: it holds values of type %s; f2 f4 f8 i1 u1 i4 i8 can be read%s", p->path, descr,
+                   advice);
+}
+
 static vrec_status find_type(const parser *p, const char *descr, int32_t *type)
 {
-    if (descr[0] == '<' || descr[0] == '|')
+    size_t order = strspn(descr, "<|="); /* "=" and nothing are the machine's, which is little-endian */
+    if (order <= 1)
         for (int32_t i = VREC_F32; i <= VREC_I64; i++)
-            if (strcmp(descr + 1, vr_type_code(i)) == 0) {
+            if (strcmp(descr + order, vr_type_code(i)) == 0) {
                 *type = i;
                 return VREC_OK;
             }
@@ -121,10 +136,7 @@ static vrec_status find_type(const parser *p, const char *descr, int32_t *type)
                        "%s: it holds pickled Python objects (%s), and reading those could run code; save "
                        "array.astype('float32') instead",
                        p->path, descr);
-    return vr_fail(p->err, VREC_UNSUPPORTED,
-                   "%s: it holds values of type %s; f2 f4 f8 i1 u1 i4 i8 can be read; save "
-                   "array.astype('float32') instead",
-                   p->path, descr);
+    return fail_type(p, descr, descr[order]);
 }
 
 static vrec_status parse_descr(parser *p, array *a)
@@ -249,7 +261,7 @@ static vrec_status find_header(const vr_map *map, parser *p)
     return VREC_OK;
 }
 
-vrec_status vr_npy_view(const vr_map *map, const char *path, vrec_matrix *out, vrec_error *err)
+vrec_status vr_npy_view(const vr_map *map, const char *path, vrec_matrix *out, bool *list, vrec_error *err)
 {
     array a = { 0 };
     parser p = { .path = path, .file = map->data, .err = err };
@@ -264,6 +276,7 @@ vrec_status vr_npy_view(const vr_map *map, const char *path, vrec_matrix *out, v
                        "row; save array.reshape(len(array), -1) instead",
                        path, a.dims);
     size_t dim = a.dims == 2 ? a.shape[1] : 1;
+    *list = a.dims == 1;
     status = vr_packed_view(map, path, p.end, a.shape[0], dim, a.type, out, err);
     if (status == VREC_OK && a.fortran) {
         out->row_stride = (ptrdiff_t)vr_type_size(a.type);

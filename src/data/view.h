@@ -8,6 +8,6 @@
 /* Views a mapped file as a matrix, all sizes checked against the file's; nothing is copied. path is for
  * errors. */
 vrec_status vr_format_view(const vr_format *format, const vr_map *map, const char *path, vrec_matrix *out,
-                           vrec_error *err);
+                           bool *list, vrec_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "data/npy.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -100,6 +101,22 @@ static vrec_status narrow_row(const writer *w, size_t row, uint8_t *to, vrec_err
     return VREC_OK;
 }
 
+/* Rounds to float32. A value that would become infinite is none that the file can hold. */
+static vrec_status round_row(const writer *w, size_t row, float *to, vrec_error *err)
+{
+    vr_matrix_rows(&w->matrix, row, 1, to);
+    for (size_t j = vr_find_nonfinite(to, w->matrix.dim); j < w->matrix.dim;
+         j += 1 + vr_find_nonfinite(to + j + 1, w->matrix.dim - j - 1)) {
+        double value;
+        memcpy(&value, vr_matrix_at(&w->matrix, row, j), sizeof value);
+        if (isfinite(value))
+            return vr_fail(err, VREC_INVALID,
+                           "writing %s: row %zu, column %zu is %g, more than float32 can hold; use .npy",
+                           w->path, row, j, value);
+    }
+    return VREC_OK;
+}
+
 static vrec_status encode_row(const writer *w, size_t row, uint8_t *to, vrec_error *err)
 {
     if (w->row_head > 0)
@@ -107,6 +124,8 @@ static vrec_status encode_row(const writer *w, size_t row, uint8_t *to, vrec_err
     to += w->row_head;
     if (w->type == VREC_I32 && w->matrix.type != VREC_I32)
         return narrow_row(w, row, to, err);
+    if (w->type == VREC_F32 && w->matrix.type == VREC_F64)
+        return round_row(w, row, (float *)(void *)to, err);
     if (w->type == w->matrix.type)
         copy_row(&w->matrix, row, to);
     else
