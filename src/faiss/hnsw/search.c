@@ -82,9 +82,12 @@ static size_t pool_of(const search *s, scope which)
     return s->hnsw->index.base.ids ? rows : vr_min(s->ef + rows - which.allowed, rows);
 }
 
-/* Nanoseconds, very roughly: what matters is the order of magnitude. */
+/* Nanoseconds, very roughly: what matters is the order of magnitude. FAISS walks always, and who wants to
+ * know what it finds wants what it misses, too. */
 static bool walk_pays(const search *s, scope which)
 {
+    if (s->query->plain && !which.filtered)
+        return true;
     double rows = (double)s->hnsw->index.base.rows, dim = (double)s->hnsw->index.base.dim;
     double allowed = fmax((double)which.allowed, 1.0), steps = (double)s->ef * rows / allowed;
     double walk = 350.0 * steps + 0.15 * steps * steps;

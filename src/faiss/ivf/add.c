@@ -1,5 +1,7 @@
-/* Adding to an IVF index as FAISS does it: each item goes to the end of the list of its nearest centroid,
- * and the centroids stay. SPDX-License-Identifier: Apache-2.0 */
+/* Adding to an IVF index as FAISS does it: each item goes to the end of the list whose centroid the
+ * quantizer says is the nearest, and the centroids stay. A quantizer that is a graph is asked as FAISS asks
+ * it, which may miss the nearest: the lists are then those that FAISS would have made.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/ivf/add.h"
 
 #include "base/memory.h"
@@ -11,6 +13,7 @@
 #include "faiss/hnsw/hnsw.h"
 #include "faiss/hnsw/kind.h"
 #include "faiss/ivf/assign.h"
+#include "faiss/ivf/coarse.h"
 #include "faiss/table.h"
 #include "scan/nearest.h"
 
@@ -50,8 +53,38 @@ static vrec_status get_memory(adding *a, vrec_error *err)
     return VREC_OK;
 }
 
+/* As many items as what they are answered in has room for. */
+static vrec_status ask_graph_for(adding *a, size_t first, size_t count, int64_t *ids, float *distances,
+                                 vrec_error *err)
+{
+    vr_query query = { .queries = a->addition->items, .threads = a->threads, .plain = true };
+    return vr_ivf_ask_quantizer(a->old, &query, first, count, 1, ids, distances, a->nearest + first, err);
+}
+
+static vrec_status ask_graph(adding *a, vrec_error *err)
+{
+    enum { TOGETHER = 8192 };
+    size_t rows = a->addition->items->rows, room = vr_min(rows, TOGETHER);
+    int64_t *ids = vr_alloc(room, sizeof *ids);
+    float *distances = vr_alloc(room, sizeof *distances);
+    vrec_status status = VREC_OK;
+    if (!ids || !distances)
+        status = vr_fail_memory(err, room * (sizeof *ids + sizeof *distances), "adding items");
+    for (size_t first = 0; first < rows && status == VREC_OK; first += room) {
+        status = ask_graph_for(a, first, vr_min(room, rows - first), ids, distances, err);
+        if (status == VREC_OK)
+            status = vr_report(a->addition->progress, "assigning", "rows", vr_min(first + room, rows), rows,
+                               err);
+    }
+    vr_free(ids);
+    vr_free(distances);
+    return status;
+}
+
 static vrec_status assign(adding *a, vrec_error *err)
 {
+    if (a->old->quantizer->kind == &vr_hnsw_kind)
+        return ask_graph(a, err);
     vr_ivf_assigning assigning = { .centroids = a->old->centroids,
                                    .lists = a->old->lists,
                                    .metric = a->old->quantizer->metric,

@@ -346,6 +346,7 @@ vrec_status vr_ivf_ask_quantizer(const vr_ivf *ivf, const vr_query *query, size_
                         .options = &plain,
                         .ids = ids,
                         .distances = distances,
+                        .plain = query->plain,
                         .compared = query->compared };
     for (size_t i = 0; i < count * probes; i++)
         ids[i] = -1;

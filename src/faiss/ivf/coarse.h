@@ -45,7 +45,8 @@ void vr_ivf_choose(vr_ivf_chooser *chooser, const vr_queries *queries, const uin
                    uint32_t *out);
 
 /* The same as the quantizer itself says it, which may be a graph, for count queries from first on: for each
- * probes lists, for whose numbers and distances ids and distances have room. */
+ * probes lists, for whose numbers and distances ids and distances have room. A plain query asks a graph as
+ * FAISS does. */
 vrec_status vr_ivf_ask_quantizer(const vr_ivf *ivf, const vr_query *query, size_t first, size_t count,
                                  size_t probes, int64_t *ids, float *distances, uint32_t *out,
                                  vrec_error *err);
