@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "core/index.h"
+#include "core/lanes.h"
 #include "core/matrix.h"
 #include "core/work.h"
 
@@ -13,6 +14,8 @@ enum { BLOCK_VALUES = 1 << 18 /* that a thread takes at a time */ };
 /* Of items that are only looked at, out is NULL. */
 typedef struct copy {
     const vrec_matrix *items;
+    float
+        squares; /* of a row's values have to add up to less; of items that are copied it doesn't matter */
     uint8_t *out;
     size_t stride;
 } copy;
@@ -26,6 +29,17 @@ static vrec_status take_row(const copy *c, size_t row, float *to, vrec_error *er
     return vr_fail_at(err, VREC_INVALID, vr_in_row("items", row),
                       "items: row %zu, column %zu is not a finite float32 (%g); clean or drop the row", row,
                       column, (double)to[column]);
+}
+
+static vrec_status check_length(const copy *c, size_t row, const float *values, vrec_error *err)
+{
+    float squares = vr_squares(values, c->items->dim);
+    if (squares < c->squares)
+        return VREC_OK;
+    return vr_fail_at(err, VREC_INVALID, vr_in_row("items", row),
+                      "items: row %zu is too long: its values' squares add up to %g, and from %g on "
+                      "distances could overflow; scale the items down, or drop the row",
+                      row, (double)squares, (double)c->squares);
 }
 
 static vrec_status copy_blocks(void *context, vr_worker *me, vrec_error *err)
@@ -46,7 +60,8 @@ static vrec_status check_blocks(void *context, vr_worker *me, vrec_error *err)
         space ? VREC_OK : vr_fail_memory(err, c->items->dim * sizeof *space, "looking at the items");
     for (size_t first, count; status == VREC_OK && vr_work_take(me, &first, &count);)
         for (size_t row = first; row < first + count && status == VREC_OK; row++)
-            status = take_row(c, row, space, err);
+            if ((status = take_row(c, row, space, err)) == VREC_OK)
+                status = check_length(c, row, space, err);
     vr_free(space);
     return status;
 }
@@ -79,10 +94,10 @@ vrec_status vr_copy_items(const vrec_matrix *items, size_t threads, const vrec_p
     return do_work(&c, copy_blocks, "copying", threads, progress, err);
 }
 
-vrec_status vr_check_items(const vrec_matrix *items, size_t threads, const vrec_progress *progress,
-                           vrec_error *err)
+vrec_status vr_check_items(const vrec_matrix *items, float squares, size_t threads,
+                           const vrec_progress *progress, vrec_error *err)
 {
-    copy c = { .items = items };
+    copy c = { .items = items, .squares = squares };
     return do_work(&c, check_blocks, "checking", threads, progress, err);
 }
 

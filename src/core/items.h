@@ -12,9 +12,9 @@
 vrec_status vr_copy_items(const vrec_matrix *items, size_t threads, const vrec_progress *progress,
                           void *out, size_t stride, vrec_error *err);
 
-/* Only looks for NaN and Inf. */
-vrec_status vr_check_items(const vrec_matrix *items, size_t threads, const vrec_progress *progress,
-                           vrec_error *err);
+/* Only looks for NaN and Inf, and for rows whose values' squares don't add up to less than that. */
+vrec_status vr_check_items(const vrec_matrix *items, float squares, size_t threads,
+                           const vrec_progress *progress, vrec_error *err);
 
 /* Copies rows of packed items, one after the other. */
 void vr_pick_items(const vr_stored_f32 *items, size_t dim, const size_t *rows, size_t count, float *out);

@@ -152,6 +152,17 @@ def test_centroids_and_lists_are_those_of_faiss(tmp_path, rng, metric, n, dim, l
     assert ours.nprobe == 1 and ours.ntotal == n and ours.is_trained
 
 
+@both_metrics
+@pytest.mark.parametrize("scale", [1e-10, 1e18])
+def test_training_with_very_small_and_very_large_values(tmp_path, rng, metric, scale):
+    """A sum of distances that overflows is nothing to stop by."""
+    items = rng.normal(size=(2500, 6)).astype(np.float32)
+    items *= np.float32(scale) / np.linalg.norm(items, axis=1, keepdims=True)
+    theirs, ours = trained(metric, items, 10), built(tmp_path, metric, items, 10)
+    assert np.allclose(centroids(ours), centroids(theirs), rtol=0, atol=1e-5 * np.abs(centroids(theirs)).max())
+    assert list(lists_of(ours)) == list(lists_of(theirs))
+
+
 def test_lists_that_nobody_is_near_are_mended_as_faiss_mends_them(tmp_path, rng):
     """Fewer different items than lists, so that in every round some lists are empty."""
     items = rng.normal(size=(60, 4)).astype(np.float32)[rng.integers(0, 60, 200)]
@@ -300,6 +311,35 @@ def test_items_that_faiss_put_into_no_list(tmp_path, data):
     assert ("note", "1 of 100 items are in no list and are never returned") in ours.info()
     ours.save(tmp_path / "again.index")
     assert (tmp_path / "again.index").read_bytes() == (tmp_path / "lists.index").read_bytes()
+
+
+@both_metrics
+@both_codes
+@pytest.mark.parametrize("scale", [1e18, 1.2e19, 3e19, 1e38])
+def test_items_and_queries_so_long_that_distances_overflow(tmp_path, data, metric, codes, scale):
+    """FAISS takes such items. Whose distance is a number is found, as by an exact search of what is in
+    lists; nobody else is."""
+    items, queries = data[0].copy(), data[1].copy()
+    for vectors_ in (items, queries):
+        vectors_[::10] *= np.float32(scale / 4) / np.linalg.norm(vectors_[::10], axis=1, keepdims=True)
+    items[50] = queries[10]
+    quantizer = faiss.IndexFlat(DIM, METRICS[metric])
+    quantizer.add(items[5::50][:LISTS])
+    index = build(metric, items, LISTS, quantizer)
+    ours = opened(index, tmp_path, codes=codes)
+    listed = np.sort(np.concatenate(list(lists_of(index))))
+    exact = Builder("faiss", metric=metric, codes="off").from_embeddings(items)
+    nobody = [np.setdiff1d(np.arange(ROWS), listed)] * QUERIES
+    ours.query(np.repeat(queries, 20, 0), 10)  # codes are made
+    for nprobe in (LISTS, 3):
+        found = ours.query(queries, 10, nprobe=nprobe)
+        if nprobe == LISTS:
+            for one, other in zip(found, exact.query(queries, 10, exclude=nobody)):
+                assert np.array_equal(one, other)
+        assert np.all(np.isfinite(found[1][found[0] >= 0]))
+        alone = [ours.query(queries[i : i + 1], 10, nprobe=nprobe) for i in range(QUERIES)]
+        for column, one in enumerate(found):
+            assert np.array_equal(one, np.concatenate([parts[column] for parts in alone]))
 
 
 def test_an_id_map_around_lists(tmp_path, data):

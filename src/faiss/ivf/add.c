@@ -15,6 +15,7 @@
 #include "faiss/ivf/assign.h"
 #include "faiss/ivf/coarse.h"
 #include "faiss/table.h"
+#include "scan/bound.h"
 #include "scan/nearest.h"
 
 #include <string.h>
@@ -218,7 +219,7 @@ static vrec_status add(adding *a, vrec_error *err)
 {
     vrec_status status = get_memory(a, err);
     if (status == VREC_OK)
-        status = vr_check_items(a->addition->items, a->threads, a->addition->progress, err);
+        status = vr_check_items(a->addition->items, VR_HUGE_NORM, a->threads, a->addition->progress, err);
     if (status == VREC_OK)
         status = assign(a, err);
     if (status != VREC_OK)

@@ -13,6 +13,7 @@
 #include "faiss/ivf/assign.h"
 #include "faiss/ivf/kmeans.h"
 #include "faiss/table.h"
+#include "scan/bound.h"
 #include "scan/nearest.h"
 
 #include <string.h>
@@ -157,8 +158,8 @@ static vrec_status assign(build *b, vrec_error *err)
     return vr_ivf_assign(&assigning, err);
 }
 
-/* Where the lists start, and the items in their order. Those that are near no centroid, because their
- * distances overflow, are in no list, as with FAISS. */
+/* Where the lists start, and the items in their order. None is near no centroid, as long as none is too
+ * long (check_items); if one were, it would be in no list, as with FAISS. */
 static void put_in_order(build *b, size_t *starts)
 {
     size_t rows = b->items->rows, sum = 0;
@@ -247,7 +248,7 @@ static vrec_status check_items(const build *b, vrec_error *err)
     vrec_status status = vr_ivf_check(b->items->rows, b->lists, err);
     if (status != VREC_OK)
         return status;
-    return vr_check_items(b->items, b->threads, b->progress, err);
+    return vr_check_items(b->items, VR_HUGE_NORM, b->threads, b->progress, err);
 }
 
 static void note_training(const build *b, vr_ivf *ivf)

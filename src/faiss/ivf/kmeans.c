@@ -180,7 +180,8 @@ static float add_up(const float *distances, size_t count)
     return sum;
 }
 
-/* It has come to rest when the sum of distances doesn't change any more. */
+/* It has come to rest when the sum of distances doesn't change any more, unless that is because it
+ * overflows. */
 static vrec_status go_round(const training *t, size_t round, float *sum, bool *at_rest, vrec_error *err)
 {
     vr_work work = { .threads = t->given->threads,
@@ -193,7 +194,7 @@ static vrec_status go_round(const training *t, size_t round, float *sum, bool *a
         return status;
     float before = *sum;
     *sum = add_up(t->distances, t->given->count);
-    *at_rest = round > 0 && *sum == before;
+    *at_rest = round > 0 && *sum == before && isfinite(*sum);
     sort_members(t);
     status = vr_work_do(&work, err);
     split_largest(t);
