@@ -66,7 +66,9 @@ static const vrec_option options[] = {
                             .range = "path",
                             .stage = "build, open",
                             .kinds = "",
-                            .help = "certificates (PEM) to trust, instead of the system's" },
+                            .help =
+                                "certificates (PEM) to trust; none: SSL_CERT_FILE of the environment, or "
+                                "the system's" },
     [VR_MILVUS_CERT_FILE] = { .key = "cert_file",
                               .aliases = "",
                               .type = "text",

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DEFAULT_PORT = 19530 };
@@ -179,6 +180,19 @@ void vr_target_hide(const vr_target *target, char *text)
         hide_word(text, colon + 1);
 }
 
+/* Whom to trust: the file of the option, or else the one that SSL_CERT_FILE names. OpenSSL's programs look
+ * there; libcurl itself doesn't. "" for the system's certificates. */
+static vrec_status set_authorities(vr_target *target, const char *ca_file, vrec_error *err)
+{
+    const char *named = getenv("SSL_CERT_FILE");
+    const char *file = *ca_file || !named ? ca_file : named;
+    int length = snprintf(target->ca_file, sizeof target->ca_file, "%s", file);
+    if ((size_t)length < sizeof target->ca_file)
+        return VREC_OK;
+    return vr_fail(err, VREC_INVALID, "milvus: SSL_CERT_FILE has %d bytes; a path here has at most %zu",
+                   length, sizeof target->ca_file - 1);
+}
+
 vrec_status vr_target_set(vr_target *target, const vr_target_wish *wish, vrec_error *err)
 {
     *target = (vr_target){ .is_tls = false };
@@ -199,8 +213,7 @@ vrec_status vr_target_set(vr_target *target, const vr_target_wish *wish, vrec_er
                        *wish->cert_file ? "key_file" : "cert_file");
     if (*wish->database)
         snprintf(target->database, sizeof target->database, "dbname: %s", wish->database);
-    snprintf(target->ca_file, sizeof target->ca_file, "%s", wish->ca_file);
     snprintf(target->cert_file, sizeof target->cert_file, "%s", wish->cert_file);
     snprintf(target->key_file, sizeof target->key_file, "%s", wish->key_file);
-    return VREC_OK;
+    return target->is_tls ? set_authorities(target, wish->ca_file, err) : VREC_OK;
 }

@@ -211,6 +211,25 @@ def test_tls(keys, items):
     mock.stop()
 
 
+def test_tls_trusts_what_the_environment_names(keys, items, monkeypatch):
+    """SSL_CERT_FILE in place of the system's certificates; ca_file in place of both."""
+    mock = secure(keys)
+    uri = f"https://localhost:{mock.port}"
+    monkeypatch.setenv("SSL_CERT_FILE", keys[0])
+    vreclib.Builder("milvus", uri=uri).from_embeddings(items).close()
+    monkeypatch.setenv("SSL_CERT_FILE", "no-such-file")
+    with fails(vreclib.UNAVAILABLE, "no-such-file"):
+        vreclib.Builder("milvus", uri=uri).from_embeddings(items)
+    vreclib.Builder("milvus", uri=uri, ca_file=keys[0]).from_embeddings(items).close()
+    monkeypatch.setenv("SSL_CERT_FILE", "long" * 2048)
+    with fails(vreclib.INVALID, "SSL_CERT_FILE has 8192 bytes"):
+        vreclib.Builder("milvus", uri=uri).from_embeddings(items)
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    with fails(vreclib.UNAVAILABLE, "certificate"):
+        vreclib.Builder("milvus", uri=uri).from_embeddings(items)
+    mock.stop()
+
+
 def test_tls_to_a_plain_server(mock, items):
     with fails(vreclib.UNAVAILABLE, "Connect"):
         vreclib.Builder("milvus", uri=f"https://localhost:{mock.port}", connect_timeout=1).from_embeddings(items)
