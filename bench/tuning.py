@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether a tuning keeps its word: many tunings, each on queries of its own, and what their settings find of fresh ones.
 
-    python bench/tuning.py hnsw ivf [--tunings 100] [--folder build/bench]
+    python bench/tuning.py hnsw ivf [--tunings 100] [--words 60000] [--folder build/bench]
 
 Wants numpy and vrec (pip install .). The items are words (words.py) of length 1 compared by IP; every tuning gets 1000
 others, and 10 000 more, which no tuning sees, judge. For each recall the table says in how many tunings the setting found
@@ -51,13 +51,14 @@ class Judge:
         return high
 
 
-def measure(kind, count, folder):
+def measure(kind, count, most, folder):
     options, option = KINDS[kind]
     vectors = np.load(words.fetch(folder))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     rng = np.random.default_rng(1)
     vectors = vectors[rng.permutation(len(vectors))]
     fresh, pool, items = np.split(vectors, [FRESH, FRESH + 20 * TUNING])
+    items = items[:most]
     with vrec.builder_factory("faiss", metric="IP").from_embeddings(items) as exact:
         truth = exact.query(fresh, TOP_K)[1]
     with vrec.builder_factory("faiss", metric="IP", **options).from_embeddings(items) as index:
@@ -82,13 +83,14 @@ def main():
     parser = argparse.ArgumentParser(description="Measure whether tunings keep their word.")
     parser.add_argument("kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--tunings", type=int, default=100, help="for each recall (default: 100)")
+    parser.add_argument("--words", type=int, help="items at most (default: all)")
     parser.add_argument("--folder", type=Path, help="for data (default: build/bench)",
                         default=Path(__file__).resolve().parent.parent / "build" / "bench")
     args = parser.parse_args()
     print("| index | recall | kept its word | on fresh queries: least, mean, most | dearer, median | most | gamma or budget | saved |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for kind in args.kinds:
-        measure(kind, args.tunings, args.folder)
+        measure(kind, args.tunings, args.words, args.folder)
 
 
 if __name__ == "__main__":

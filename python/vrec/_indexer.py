@@ -592,8 +592,7 @@ class Indexer:
         ----------
         queries : torch.Tensor or array_like, shape (n_queries, dim), optional
             Examples of the queries that are to come; 1000 are enough. Without them up to 1000 of the items are
-            asked for, each without itself: those are found more easily than strangers, and much more easily
-            than users among items.
+            asked for, each as if the index didn't have it. Users among items mostly find less: give some.
         recall : float, optional
             The share of the truly nearest that a query is to find, on average: above 0, below 1.
         top_k : int, optional

@@ -3,9 +3,8 @@
  * grows. Exact search needs no guess: its index is a copy, and it is timed with all items, or, of very
  * many, with two numbers of them, since its time is a line. The cheapest is built of all, and tuned.
  *
- * Without examples of queries, some items that aren't in the sample stand for them. The index of all items
- * is then tuned on items that are in it, which it finds more easily: in the sample that is measured, and
- * the recall that is asked for raised by it.
+ * Without examples of queries, some items that aren't in the sample stand for them, and the index of all
+ * items is tuned on some of its own (tune.c).
  *
  * Times are this machine's, as it is now, so the choice may differ from build to build; the fact "chosen"
  * is the option string that repeats it.
@@ -62,11 +61,9 @@ typedef struct choice {
     int64_t most_bytes; /* 0: any */
 
     vrec_matrix sample, strangers; /* some items, and queries that aren't among them */
-    vrec_indexer *exact;           /* of the sample */
     int64_t *ids;                  /* room for answers to all */
     float *distances;
     double microseconds[CANDIDATES]; /* that a query would take with all items; 0: not known */
-    double easier[CANDIDATES]; /* recall that items in the index have where strangers have the wanted */
     char why[160];
 } choice;
 
@@ -190,31 +187,11 @@ static vrec_status time_queries(const choice *c, const vrec_indexer *indexer, co
     return status;
 }
 
-/* How much of what is truly nearest to items of the sample is found, themselves not counted. */
-static vrec_status recall_of_items(choice *c, const vrec_indexer *indexer, const char *setting, double *out,
-                                   vrec_error *err)
-{
-    enum { WIDTH = TOP_K + 1 };
-    size_t right = 0, stride = vr_max(c->sample.rows / ASKED_MAX, 1);
-    const vrec_matrix queries = pick(&c->sample, 0, stride, ASKED_MAX);
-    int64_t *truth = c->ids + (size_t)ASKED_MAX * WIDTH;
-    vrec_status status = ask(c, c->exact, &queries, WIDTH, NULL, truth, err);
-    if (status == VREC_OK)
-        status = ask(c, indexer, &queries, WIDTH, setting, c->ids, err);
-    for (size_t q = 0; q < queries.rows && status == VREC_OK; q++)
-        for (size_t i = 0; i < WIDTH; i++)
-            for (size_t j = 0; j < WIDTH; j++)
-                right += truth[q * WIDTH + i] == c->ids[q * WIDTH + j] && truth[q * WIDTH + i] >= 0 &&
-                         truth[q * WIDTH + i] != (int64_t)(q * stride);
-    *out = (double)right / (double)(queries.rows * TOP_K);
-    return status;
-}
-
 static vrec_status tune(const choice *c, const vrec_indexer *indexer, const vrec_matrix *queries,
-                        double recall, vrec_tuning *out, vrec_error *err)
+                        vrec_tuning *out, vrec_error *err)
 {
     const vrec_tuning_options options = { .struct_size = sizeof options,
-                                          .recall = recall,
+                                          .recall = c->recall,
                                           .top_k = TOP_K,
                                           .queries = queries,
                                           .progress = c->build->progress };
@@ -228,13 +205,11 @@ static vrec_status measure_index(choice *c, size_t k, const vrec_indexer *indexe
     vrec_tuning tuning;
     const candidate *kind = &candidates[k];
     double growth = (double)c->items->rows / (double)c->sample.rows, taken;
-    vrec_status status = tune(c, indexer, &c->strangers, c->recall, &tuning, err);
+    vrec_status status = tune(c, indexer, &c->strangers, &tuning, err);
     if (status == VREC_INVALID)
         return VREC_OK;
     if (status == VREC_OK)
         status = time_queries(c, indexer, tuning.options, &taken, err);
-    if (status == VREC_OK && !c->build->queries)
-        status = recall_of_items(c, indexer, tuning.options, &c->easier[k], err);
     if (status == VREC_OK)
         c->microseconds[k] = taken * pow(growth, c->one_by_one ? kind->one : kind->batch);
     return status;
@@ -277,24 +252,30 @@ static vrec_status measure(choice *c, size_t k, vrec_error *err)
     return status;
 }
 
+static vrec_status time_exact(const choice *c, const vrec_matrix *items, double *out, vrec_error *err)
+{
+    vrec_indexer *indexer = NULL;
+    vrec_status status = build_trial(c, FLAT, items, &indexer, err);
+    if (status == VREC_OK)
+        status = time_queries(c, indexer, NULL, out, err);
+    vrec_indexer_free(indexer);
+    return status;
+}
+
 /* Exact search of all items; of more than EXACT_VALUES, by a line through what so many and the sample take:
  * a query has a cost of its own besides that of its comparisons. */
 static vrec_status measure_exact(choice *c, vrec_error *err)
 {
-    vrec_indexer *indexer = NULL;
     size_t all = c->items->rows, most = EXACT_VALUES / c->items->dim;
     size_t rows = vr_min(all, vr_max(most, 2 * c->sample.rows));
     const vrec_matrix items = pick(c->items, 0, all / rows, rows);
     double more, fewer = 0;
-    vrec_status status = build_trial(c, FLAT, &items, &indexer, err);
-    if (status == VREC_OK)
-        status = time_queries(c, indexer, NULL, &more, err);
+    vrec_status status = time_exact(c, &items, &more, err);
     if (status == VREC_OK && rows < all)
-        status = time_queries(c, c->exact, NULL, &fewer, err);
+        status = time_exact(c, &c->sample, &fewer, err);
     if (status == VREC_OK)
         c->microseconds[FLAT] =
             more + fmax(more - fewer, 0) * (double)(all - rows) / (double)(rows - c->sample.rows);
-    vrec_indexer_free(indexer);
     return status;
 }
 
@@ -308,9 +289,7 @@ static bool is_spare(const choice *c, size_t k)
 
 static vrec_status measure_all(choice *c, bool room[CANDIDATES], vrec_error *err)
 {
-    vrec_status status = build_trial(c, FLAT, &c->sample, &c->exact, err); /* which says what is right */
-    if (status == VREC_OK && room[FLAT])
-        status = measure_exact(c, err);
+    vrec_status status = room[FLAT] ? measure_exact(c, err) : VREC_OK;
     for (size_t k = FLAT + 1; k < CANDIDATES && status == VREC_OK; k++)
         if (room[k] && !is_spare(c, k) && c->items->dim <= 8192)
             status = measure(c, k, err);
@@ -379,21 +358,6 @@ static vrec_status keep(vrec_indexer *indexer, const vrec_tuning *tuning, vrec_e
     return VREC_OK;
 }
 
-/* As near as items in an index are to strangers of which the wanted share is found. */
-static double target_of(const choice *c, size_t k)
-{
-    return fmin(fmax(c->recall, c->easier[k]), 1 - (1 - c->recall) / 20);
-}
-
-/* What is out of reach for some items may not be for strangers. */
-static vrec_status tune_best(const choice *c, size_t k, const vrec_indexer *indexer, vrec_tuning *out,
-                             vrec_error *err)
-{
-    const vrec_matrix *queries = c->build->queries ? &c->strangers : NULL;
-    vrec_status status = tune(c, indexer, queries, target_of(c, k), out, err);
-    return status == VREC_INVALID ? tune(c, indexer, queries, c->recall, out, err) : status;
-}
-
 static void note(const choice *c, vrec_indexer *indexer, const char *setting)
 {
     size_t place;
@@ -416,7 +380,7 @@ static vrec_status build_best(choice *c, size_t k, vrec_indexer **out, vrec_erro
     if (status == VREC_OK)
         status = vrec_from_embeddings(&builder, c->items, &how, out, err);
     if (status == VREC_OK && k != FLAT)
-        status = tune_best(c, k, *out, &tuning, err);
+        status = tune(c, *out, c->build->queries ? &c->strangers : NULL, &tuning, err);
     if (status == VREC_OK && k != FLAT)
         status = keep(*out, &tuning, err);
     describe(&candidates[k], c->items->rows, setting);
@@ -429,7 +393,7 @@ static vrec_status build_best(choice *c, size_t k, vrec_indexer **out, vrec_erro
 
 static vrec_status run(choice *c, vrec_indexer **out, vrec_error *err)
 {
-    enum { ROOM = 2 * ASKED_MAX * (TOP_K + 1) };
+    enum { ROOM = ASKED_MAX * TOP_K };
     size_t best = FLAT;
     c->ids = vr_alloc(ROOM, sizeof *c->ids);
     c->distances = vr_alloc(ROOM, sizeof *c->distances);
@@ -437,7 +401,6 @@ static vrec_status run(choice *c, vrec_indexer **out, vrec_error *err)
         c->ids && c->distances ? VREC_OK : vr_fail_memory(err, ROOM * sizeof *c->ids, "answers of a trial");
     if (status == VREC_OK)
         status = choose(c, &best, err);
-    vrec_indexer_free(c->exact);
     if (status == VREC_OK)
         status = build_best(c, best, out, err);
     vr_free(c->ids);

@@ -232,6 +232,7 @@ static vrec_status ask(const vrec_indexer *indexer, vr_index *index, size_t top_
                        .distances = c->results.distances,
                        .counts = c->results.counts,
                        .plain = c->trial && c->trial->plain,
+                       .absent = c->trial ? c->trial->absent : NULL,
                        .compared = c->trial ? &c->trial->compared : NULL };
     fill_padding(index, c, top_k);
     if (c->queries.dim != index->dim)

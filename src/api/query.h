@@ -6,6 +6,7 @@
 
 typedef struct vr_trial {
     bool plain; /* as the index's own library would search it, as far as efSearch goes: see vr_query */
+    const uint32_t *absent;    /* or NULL: see vr_query */
     _Atomic uint64_t compared; /* distances that were computed, exactly or from codes, to find the answers:
                                   is raised by an approximate index that is here */
 } vr_trial;

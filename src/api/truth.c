@@ -64,12 +64,14 @@ static const comparison *comparison_of(const vrec_indexer *indexer)
 typedef struct items {
     size_t count, dim;
     int64_t *ids;
+    uint32_t *rows; /* where the index has them */
     float *vectors;
 } items;
 
 static void free_items(items *all)
 {
     vr_free(all->ids);
+    vr_free(all->rows);
     vr_free(all->vectors);
 }
 
@@ -82,6 +84,7 @@ static void drop_nonfinite(items *all)
         if (vr_find_nonfinite(vector, dim) < dim)
             continue;
         memmove(all->vectors + kept * dim, vector, dim * sizeof *vector);
+        all->rows[kept] = all->rows[i];
         all->ids[kept++] = all->ids[i];
     }
     all->count = kept;
@@ -90,13 +93,17 @@ static void drop_nonfinite(items *all)
 static vrec_status copy_items(const vrec_indexer *indexer, items *all, vrec_error *err)
 {
     size_t rows = vrec_rows(indexer), bytes;
-    *all = (items){ .dim = vrec_dim(indexer), .ids = vr_alloc(vr_max(rows, 1), sizeof(int64_t)) };
-    if (!all->ids)
-        return vr_fail_memory(err, rows * sizeof(int64_t), "the ids of the items");
+    *all = (items){ .dim = vrec_dim(indexer),
+                    .ids = vr_alloc(vr_max(rows, 1), sizeof *all->ids),
+                    .rows = vr_alloc(vr_max(rows, 1), sizeof *all->rows) };
+    if (!all->ids || !all->rows)
+        return vr_fail_memory(err, rows * sizeof *all->ids, "the ids of the items");
     vrec_status status = vrec_ids(indexer, 0, rows, all->ids, err);
     for (size_t i = 0; i < rows && status == VREC_OK; i++)
-        if (all->ids[i] != -1)
+        if (all->ids[i] != -1) {
+            all->rows[all->count] = (uint32_t)i;
             all->ids[all->count++] = all->ids[i];
+        }
     if (status != VREC_OK)
         return status;
     if (all->count == 0)
@@ -148,9 +155,10 @@ static vrec_status make_room(vr_truth *truth, size_t dim, bool of_items, vrec_er
     truth->wanted = vr_alloc(n, sizeof *truth->wanted);
     truth->nearest = vr_alloc(n, sizeof *truth->nearest);
     truth->own_ids = of_items ? vr_alloc(n, sizeof *truth->own_ids) : NULL;
+    truth->own_rows = of_items ? vr_alloc(n, sizeof *truth->own_rows) : NULL;
     truth->offsets = of_items ? vr_alloc(n + 1, sizeof *truth->offsets) : NULL;
     if (!truth->values || !truth->limits || !truth->wanted || !truth->nearest ||
-        (of_items && (!truth->own_ids || !truth->offsets)))
+        (of_items && (!truth->own_ids || !truth->own_rows || !truth->offsets)))
         return vr_fail_memory(err, n * dim * sizeof *truth->values, "queries to tune with");
     truth->vectors = vrec_matrix_f32(truth->values, truth->queries, dim);
     return VREC_OK;
@@ -172,6 +180,7 @@ static vrec_status choose_queries(const items *all, const vrec_matrix *queries, 
         memcpy(truth->values + i * all->dim, all->vectors + row * all->dim, all->dim * sizeof(float));
         rows[i] = (int64_t)row;
         truth->own_ids[i] = all->ids[row];
+        truth->own_rows[i] = all->rows[row];
     }
     for (size_t i = 0; i <= truth->queries; i++)
         truth->offsets[i] = (int64_t)i;
@@ -319,6 +328,7 @@ void vr_truth_free(vr_truth *truth)
 {
     vr_free(truth->values);
     vr_free(truth->own_ids);
+    vr_free(truth->own_rows);
     vr_free(truth->offsets);
     vr_free(truth->limits);
     vr_free(truth->wanted);

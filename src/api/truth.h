@@ -11,6 +11,7 @@ typedef struct vr_truth {
     vrec_matrix vectors;     /* the queries, packed */
     float *values;           /* theirs */
     int64_t *own_ids;        /* of queries that are items, which mustn't find themselves; else NULL */
+    uint32_t *own_rows;      /* of those, where the index has them; else NULL */
     int64_t *offsets;        /* of as many lists of one, for vrec_query_options; else NULL */
     float *limits;           /* an answer that is no farther than this is right */
     int64_t *wanted;         /* how many of them there are: top_k, or all items */

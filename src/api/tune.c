@@ -50,6 +50,7 @@ typedef struct attempt {
 typedef struct tuner {
     const vrec_indexer *indexer;
     const vrec_tuning_options *asked;
+    bool is_graph;
     vr_truth truth;
     int64_t *ids, *counts;
     float *distances;
@@ -76,11 +77,12 @@ static int report_step(void *context, const vrec_progress_report *report)
     return t->callers->report(t->callers->context, &at);
 }
 
-/* How many are asked for: an item finds itself, too, which isn't counted. Excluding it would be another
- * search, which goes on for longer. */
-static size_t width_of(const vr_truth *truth)
+/* How many are asked for. A graph is searched as if the item that is asked for weren't in it. Elsewhere it
+ * finds itself, too, which isn't counted: excluding it would be another search, which goes on for longer.
+ */
+static size_t width_of(const tuner *t)
 {
-    return truth->top_k + (truth->own_ids ? 1 : 0);
+    return t->truth.top_k + (t->truth.own_ids && !t->is_graph ? 1 : 0);
 }
 
 static vrec_status ask(tuner *t, const char *overrides, vr_trial *trial, vrec_error *err)
@@ -93,14 +95,14 @@ static vrec_status ask(tuner *t, const char *overrides, vr_trial *trial, vrec_er
     const vrec_results results = {
         .struct_size = sizeof results, .ids = t->ids, .distances = t->distances, .counts = t->counts
     };
-    return vr_query_tried(t->indexer, &truth->vectors, width_of(truth), &options, &results, trial, err);
+    return vr_query_tried(t->indexer, &truth->vectors, width_of(t), &options, &results, trial, err);
 }
 
 /* How many of the answers to a query are right. */
 static int64_t count_right(const tuner *t, size_t q)
 {
     const vr_truth *truth = &t->truth;
-    size_t first = q * width_of(truth), others = 0;
+    size_t first = q * width_of(t), others = 0;
     bool larger_is_nearer = vrec_larger_is_nearer(t->indexer);
     int64_t right = 0;
     for (size_t i = first; i < first + (size_t)t->counts[q] && others < truth->top_k; i++) {
@@ -136,7 +138,7 @@ static vrec_status time_setting(tuner *t, bool plain, const char *overrides, vre
                                 vrec_error *err)
 {
     int64_t best = INT64_MAX, all = 0;
-    vr_trial trial = { .plain = plain };
+    vr_trial trial = { .plain = plain, .absent = t->is_graph ? t->truth.own_rows : NULL };
     for (int i = 0; i < TIMES && all < TIMED_US; i++) {
         int64_t start = vr_now_us();
         atomic_init(&trial.compared, 0);
@@ -385,7 +387,7 @@ static vrec_status run(tuner *t, const vrec_matrix *queries, size_t top_k, vr_tu
         vr_truth_find(t->indexer, queries, top_k, t->asked->threads, t->callers, &t->truth, err);
     if (status != VREC_OK)
         return status;
-    size_t slots = t->truth.queries * width_of(&t->truth);
+    size_t slots = t->truth.queries * width_of(t);
     t->ids = vr_alloc(slots, sizeof *t->ids);
     t->distances = vr_alloc(slots, sizeof *t->distances);
     t->counts = vr_alloc(t->truth.queries, sizeof *t->counts);
@@ -478,7 +480,10 @@ vrec_status vrec_tune(const vrec_indexer *indexer, const vrec_tuning_options *op
     vrec_status status = vr_take_tuning_options(options, &asked, err);
     if (status == VREC_OK)
         status = vr_check_tuning(tuning, err);
-    tuner t = { .indexer = indexer, .asked = &asked, .out = &found };
+    tuner t = { .indexer = indexer,
+                .asked = &asked,
+                .is_graph = strcmp(vr_indexer_kind(indexer), "HNSW") == 0,
+                .out = &found };
     if (status == VREC_OK)
         status = vr_take_progress(asked.progress, &room, &t.callers, err);
     if (status == VREC_OK)

@@ -28,6 +28,8 @@ typedef struct vr_query {
 
     bool plain; /* HNSW: walk as FAISS does: by the vectors, one node after the other, and with no more
                    candidates than efSearch or k */
+    const uint32_t
+        *absent; /* HNSW: of each query a row that is passed by as if it weren't there; or NULL */
     _Atomic uint64_t *compared; /* is raised by the distances that are computed; or NULL */
 } vr_query;
 

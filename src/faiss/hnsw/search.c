@@ -133,7 +133,7 @@ static void compare(worker *w, const uint32_t *nodes, size_t count, vr_topk *top
         (l2 ? simd->l2_ids : simd->dot_ids)(w->vector, hnsw->items, stride, nodes + first, here, dim,
                                             values);
         for (size_t i = 0; i < here; i++)
-            if (fabsf(values[i]) <= FLT_MAX)
+            if (fabsf(values[i]) <= FLT_MAX && nodes[first + i] != w->walk.absent)
                 vr_topk_push(top, vr_topk_key(l2 ? values[i] : -values[i], nodes[first + i]));
     }
 }
@@ -193,6 +193,7 @@ static void ready_walk(worker *w, size_t row, scope which)
     vr_hnsw_walk *walk = &w->walk;
     const vr_hnsw *hnsw = w->s->hnsw;
     walk->row = row;
+    walk->absent = w->s->query->absent ? w->s->query->absent[row] : (uint32_t)hnsw->graph.rows;
     walk->filtered = which.filtered;
     walk->offset = 0.0f;
     walk->by_codes = w->s->codes && vr_hnsw_codes_query(hnsw->codes, w->vector, w->space, w->digits,

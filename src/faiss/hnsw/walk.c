@@ -245,7 +245,7 @@ static void descend(vr_hnsw_walk *walk, size_t level, uint32_t *at, float *neare
         measure(walk, nodes, count, walk->values);
         moved = false;
         for (size_t i = 0; i < count; i++)
-            if (usual(walk->values[i]) && walk->values[i] < *nearest) {
+            if (usual(walk->values[i]) && walk->values[i] < *nearest && nodes[i] != walk->absent) {
                 *nearest = walk->values[i];
                 *at = nodes[i];
                 moved = true;
@@ -257,7 +257,7 @@ static uint32_t find_start(vr_hnsw_walk *walk, float *value)
 {
     uint32_t at = walk->hnsw->graph.entry;
     measure(walk, &at, 1, value);
-    if (!usual(*value))
+    if (!usual(*value) || at == walk->absent)
         *value = INFINITY;
     for (size_t level = walk->hnsw->graph.top; level > 0; level--)
         descend(walk, level, &at, value);
@@ -307,6 +307,7 @@ static void begin(vr_hnsw_walk *walk)
     float value;
     uint32_t start = find_start(walk, &value);
     clear_marks(walk);
+    walk->marks[walk->absent] = walk->epoch;
     walk->marks[start] = walk->epoch;
     walk->count = walk->allowed = walk->next = 0;
     walk->limit = UINT64_MAX;

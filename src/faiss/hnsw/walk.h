@@ -27,8 +27,9 @@ typedef struct vr_hnsw_walk {
     vr_hnsw *hnsw;
     const vr_simd *simd;
     const vr_filter *filter;
-    size_t row;         /* of the query in the call, for the filter */
-    bool filtered;      /* somebody may not be returned: */
+    size_t row;      /* of the query in the call, for the filter */
+    uint32_t absent; /* a node that isn't gone to, nor through; the number past the last: all are there */
+    bool filtered;   /* somebody may not be returned: */
     uint64_t *excluded; /* those who are marked here; NULL: those whom the filter excludes */
     const float *query; /* finite */
     bool by_codes;      /* else by the vectors */
