@@ -172,8 +172,9 @@ const cli_command cli_commands[] = {
       .details =
           "Takes the options of vrec build, and --rows and --dim, or ITEMS, or some of them with --rows.\n"
           "Sizes follow from what is known of each kind of index, and are within 15 %. The time follows\n"
-          "from building small ones, here and now, for a second at most; with ITEMS it is within a factor\n"
-          "of 1.5 on a machine that has nothing else to do, without up to some 5 times too long for HNSW.\n"
+          "from building small ones, here and now, for a second at most, of ITEMS or else of drawn\n"
+          "ones; it is within a factor of 1.5 on a machine that has nothing else to do. Inner products\n"
+          "(HNSW) without ITEMS are thought to be of items whose lengths differ, which take longer.\n"
           "\n"
           "Memory while it is built doesn't count the items themselves, which are mapped. MB are 10^6\n"
           "bytes.",

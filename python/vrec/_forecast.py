@@ -20,8 +20,7 @@ class Forecast:
     peak_bytes : int
         Of memory while it is built, at the most, without the items that are given.
     seconds : float
-        Of the build, on this machine as it is now: with embeddings within a factor of 1.5, without up to 5 times too
-        long for HNSW.
+        Of the build, on this machine as it is now: within a factor of 1.5.
     trial_rows : int
         Items of the largest trial that `seconds` follows from.
     """

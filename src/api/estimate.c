@@ -12,15 +12,26 @@ enum {
     LEAST_ROWS = 2048,
     GROWTH = 2,
     TRIALS_US = 1000000,  /* all trials together take no longer, */
-    ENOUGH_US = 150000,   /* one that takes as long as this is the last, */
-    AGAIN_US = 400000,    /* and one that doesn't take as long as this is made twice */
+    ENOUGH_US = 300000,   /* one that takes as long as this is the last, */
+    AGAIN_US = 400000,    /* and is made twice if it doesn't take as long as this */
     VALUES_MAX = 8 << 20, /* of the items of a trial */
     GROUPS = 64           /* of near ones, among items that are drawn */
 };
 
-/* ---- Items for trials ---- */
+typedef struct trials {
+    const vrec_builder *builder;
+    const vrec_progress *progress;
+    size_t rows, dim;          /* of the plan */
+    const vrec_matrix *sample; /* the caller's; NULL: */
+    float *drawn;              /* drawn, so many, */
+    size_t drawn_rows;
+    vr_twister random;
+    size_t most; /* of as many as there may be */
+} trials;
 
-/* Values around 0, and near those of a group. */
+/* ---- Items ---- */
+
+/* Around 0. */
 static float draw_value(vr_twister *random)
 {
     float sum = 0;
@@ -29,31 +40,30 @@ static float draw_value(vr_twister *random)
     return sum - 2;
 }
 
-static void draw_items(float *values, size_t rows, size_t dim)
+/* Draws until there are so many items. What a build takes hardly depends on how they lie, as long as they
+ * differ from each other: they are spread around some that came before, and their lengths differ, as those
+ * of embeddings do. */
+static void draw_items(trials *t, size_t rows)
 {
-    vr_twister random;
-    vr_twister_seed(&random, 1);
-    for (size_t i = 0; i < rows; i++) {
-        const float *center = values + (i % GROUPS) * dim;
-        for (size_t j = 0; j < dim; j++)
-            values[i * dim + j] = draw_value(&random) + (i >= GROUPS ? center[j] : 0);
+    for (; t->drawn_rows < rows; t->drawn_rows++) {
+        float *item = t->drawn + t->drawn_rows * t->dim;
+        const float *center = t->drawn + vr_twister_draw(&t->random) % GROUPS * t->dim;
+        float length = 0.5f + vr_twister_draw_float(&t->random);
+        for (size_t j = 0; j < t->dim; j++)
+            item[j] = length * (draw_value(&t->random) + (t->drawn_rows < GROUPS ? 0 : 0.5f * center[j]));
     }
 }
 
-typedef struct trials {
-    const vrec_builder *builder;
-    const vrec_progress *progress;
-    size_t rows, dim;          /* of the plan */
-    const vrec_matrix *sample; /* the caller's; NULL: */
-    float *drawn;              /* drawn, so many */
-    size_t most;
-} trials;
-
-/* So many items, evenly spread. */
-static vrec_matrix pick_items(const trials *t, size_t rows)
+/* So many items: of the caller's, evenly spread. */
+static vrec_matrix pick_items(trials *t, size_t rows)
 {
-    if (!t->sample)
-        return vrec_matrix_f32(t->drawn, rows, t->dim);
+    if (!t->sample) {
+        vrec_matrix drawn = vrec_matrix_f32(t->drawn, rows, t->dim);
+        drawn.row_stride = (ptrdiff_t)(t->dim * sizeof(float)); /* a backend wants to see them */
+        drawn.col_stride = sizeof(float);
+        draw_items(t, rows);
+        return drawn;
+    }
     vrec_matrix items = *t->sample;
     items.row_stride *= (ptrdiff_t)(items.rows / rows);
     items.rows = rows;
@@ -67,6 +77,7 @@ static vrec_status get_items(trials *t, vrec_error *err)
         t->most = vr_min(t->most, t->sample->rows);
         return VREC_OK;
     }
+    vr_twister_seed(&t->random, 1);
     t->drawn = vr_alloc(t->most, t->dim * sizeof *t->drawn);
     return t->drawn ? VREC_OK : vr_fail_memory(err, t->most * t->dim * sizeof *t->drawn, "a trial's items");
 }
@@ -90,7 +101,7 @@ static vrec_status measure_work(const trials *t, size_t rows, double *work, vrec
     return t->builder->backend->estimate(&options, &plan, &unused, work, err);
 }
 
-static vrec_status build_once(const trials *t, size_t rows, int64_t *taken_us, vrec_error *err)
+static vrec_status build(trials *t, size_t rows, int64_t *taken_us, vrec_error *err)
 {
     const vr_options options = options_for(t, rows);
     const vrec_matrix items = pick_items(t, rows);
@@ -105,16 +116,11 @@ static vrec_status build_once(const trials *t, size_t rows, int64_t *taken_us, v
 }
 
 /* What else runs on the machine only makes it longer, so the shorter of two counts. */
-static vrec_status build(const trials *t, size_t rows, int64_t *taken_us, vrec_error *err)
+static vrec_status build_again(trials *t, size_t rows, int64_t *taken_us, vrec_error *err)
 {
-    int64_t again;
-    vrec_status status = build_once(t, rows, taken_us, err);
-    if (status == VREC_OK && *taken_us < AGAIN_US)
-        status = build_once(t, rows, &again, err);
-    else
-        return status;
-    if (again < *taken_us)
-        *taken_us = again;
+    int64_t again = *taken_us;
+    vrec_status status = *taken_us < AGAIN_US ? build(t, rows, &again, err) : VREC_OK;
+    *taken_us = again < *taken_us ? again : *taken_us;
     return status;
 }
 
@@ -122,33 +128,32 @@ static vrec_status build(const trials *t, size_t rows, int64_t *taken_us, vrec_e
 static bool goes_on(const trials *t, size_t rows, size_t next, int64_t taken, int64_t all, double growth)
 {
     return rows < t->most && next > rows && taken < ENOUGH_US &&
-           2 * (double)taken * growth + (double)all < TRIALS_US;
+           (double)taken * growth + (double)all < TRIALS_US;
 }
 
 /* The first trial only wakes the threads. */
 static vrec_status run(trials *t, double whole, vrec_forecast *out, vrec_error *err)
 {
-    size_t rows = vr_min(t->most, LEAST_ROWS);
-    double work;
-    int64_t taken, all = 0;
+    size_t rows = vr_min(t->most, LEAST_ROWS), next = rows;
+    double work = 0, more;
+    int64_t taken = 0, all = 0;
     vrec_status status = build(t, vr_min(rows, LEAST_ROWS / 8), &taken, err);
     if (status == VREC_OK)
-        status = measure_work(t, rows, &work, err);
-    while (status == VREC_OK) {
-        status = build(t, rows, &taken, err);
-        if (status != VREC_OK)
-            break;
-        out->seconds = (double)taken / 1e6 * whole / work;
-        out->trial_rows = rows;
-        all += 2 * taken;
-        size_t next = vr_min(rows * GROWTH, t->most);
-        double more;
-        status = measure_work(t, next, &more, err);
-        if (status != VREC_OK || !goes_on(t, rows, next, taken, all, more / work))
-            break;
+        status = measure_work(t, rows, &more, err);
+    do {
         rows = next;
         work = more;
-    }
+        if (status == VREC_OK)
+            status = build(t, rows, &taken, err);
+        all += taken;
+        next = vr_min(rows * GROWTH, t->most);
+        if (status == VREC_OK)
+            status = measure_work(t, next, &more, err);
+    } while (status == VREC_OK && goes_on(t, rows, next, taken, all, more / work));
+    if (status == VREC_OK)
+        status = build_again(t, rows, &taken, err);
+    out->seconds = (double)taken / 1e6 * whole / work;
+    out->trial_rows = rows;
     return status;
 }
 
@@ -158,8 +163,6 @@ static vrec_status estimate(trials *t, const vr_plan *plan, vrec_forecast *out, 
     vrec_status status = t->builder->backend->estimate(&t->builder->options, plan, out, &whole, err);
     if (status == VREC_OK)
         status = get_items(t, err);
-    if (status == VREC_OK && t->drawn)
-        draw_items(t->drawn, t->most, t->dim);
     if (status == VREC_OK)
         status = run(t, whole, out, err);
     vr_free(t->drawn);

@@ -7,6 +7,8 @@
 #include "faiss/ivf/build.h"
 #include "faiss/table.h"
 
+#include <math.h>
+
 enum {
     ROUNDS = 10,      /* of training */
     VECTOR_WORK = 400 /* what a vector takes in each of them, whatever the lists: in lists */
@@ -28,11 +30,13 @@ static uint64_t file_bytes(const lists_plan *p)
     return head + quantizer + map + lists + p->lists * 8 + p->rows * (p->vector + 8);
 }
 
-/* Of the last block of a list half is empty, on average. */
+/* Lists are as uneven as if every item decided anew whether its list ends: of the last block of a long one
+ * half is empty, and a short one has one block. */
 static uint64_t codes_bytes(const lists_plan *p)
 {
-    uint64_t more = p->lists * (p->together - 1) / 2;
-    return vr_alloc_bytes((p->rows + more) * p->digits) + p->lists * p->digits;
+    double blocks_long = (double)p->rows / (double)p->lists / (double)p->together;
+    double blocks = (double)p->lists / (1 - exp(-1 / blocks_long));
+    return vr_alloc_bytes((uint64_t)blocks * p->together * p->digits) + p->lists * p->digits;
 }
 
 /* Training, with a sample and what it is compared by; or filling the lists, with ids that are put in order.

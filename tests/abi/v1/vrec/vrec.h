@@ -234,8 +234,8 @@ typedef struct vrec_plan {
     size_t rows; /* 0: those of items */
     size_t dim;  /* likewise */
 
-    /* The items (n x dim), or some that are like them: the trial is made with these. NULL: with values
-     * drawn at random, among which near ones are as hard to find as anywhere. */
+    /* The items (n x dim), or some that are like them: the trial is made with these. NULL: with some that
+     * are drawn at random, around each other and of different lengths, as embeddings are. */
     const vrec_matrix *items;
     int32_t own_ids;               /* 1: they have ids of their own */
     int32_t reserved;              /* 0 */
@@ -250,9 +250,8 @@ typedef struct vrec_forecast {
     uint64_t index_bytes; /* of memory that the index has: with codes that are made when it is made */
     uint64_t codes_bytes; /* and what queries add to it, once that pays (option "codes") */
     uint64_t peak_bytes;  /* at the most while it is built; the caller's items don't count */
-    double seconds;      /* of the build, as fast as this machine is now: with items within a factor of 1.5,
-                            without up to some 5 times too long for graphs */
-    uint64_t trial_rows; /* items of the largest trial that this follows from */
+    double seconds;       /* of the build, as fast as this machine is now: within a factor of 1.5 */
+    uint64_t trial_rows;  /* items of the largest trial that this follows from */
 } vrec_forecast;
 
 /* Says what an index would take, before it is built: sizes by what is known of its kind, seconds by
