@@ -78,11 +78,12 @@ static vrec_status put_items(void *context, vr_worker *me, vrec_error *err)
     return VREC_OK;
 }
 
-/* How many bytes the forest may take: most have fewer than 4 nodes for every bucket that the items fill. */
+/* How many bytes the forest may take. What it then doesn't is never touched, and so costs nothing; more
+ * would be copied to another place. */
 static bool guess_room(const build *b, size_t items, size_t *bytes)
 {
     const vr_annoy_layout *layout = &b->plan->layout;
-    size_t per_tree = 4 * (items / layout->capacity) + 2, trees, nodes;
+    size_t per_tree = VR_ANNOY_ROOM * (items / layout->capacity) + 2, trees, nodes;
     if (b->plan->trees < 0)
         trees = items + items / 8 + 2 * per_tree; /* as many nodes as items, or up to a tree more */
     else if (!vr_mul((size_t)b->plan->trees, per_tree, &trees))

@@ -12,7 +12,7 @@
 
 enum {
     NODES_PER_BUCKET = 29, /* tenths: nodes of a tree, for each bucket that its items would fill; */
-    NODES_BY_PRODUCT = 40, /* dot, where lengths divide items unevenly */
+    NODES_BY_PRODUCT = 42, /* dot, where lengths divide items unevenly */
     NEAR_BYTES = 640 << 10 /* of a thread, for items near */
 };
 

@@ -93,7 +93,7 @@ uint8_t *vr_annoy_append(vr_annoy_tree *tree, const vr_annoy_items *items)
     size_t size = items->layout.size, bytes;
     if (tree->count == tree->room) {
         size_t room = (size_t)tree->room + tree->room / 2;
-        room += 4 * (size_t)(items->count / items->layout.capacity) + 1;
+        room += VR_ANNOY_ROOM * (size_t)(items->count / items->layout.capacity) + 1;
         bool fits = room <= INT32_MAX && vr_mul(room, size, &bytes);
         uint8_t *nodes = fits ? vr_annoy_enlarge(tree->nodes, tree->count * size, bytes) : NULL;
         if (!nodes)

@@ -11,6 +11,9 @@ typedef struct vr_annoy_tree {
     uint32_t count, room;
     uint32_t base; /* the number of its first node in the file, when that is known */
 } vr_annoy_tree;
+enum {
+    VR_ANNOY_ROOM = 6 /* nodes, for each bucket that its items would fill: more than most trees have */
+};
 
 typedef struct vr_annoy_frame vr_annoy_frame;
 

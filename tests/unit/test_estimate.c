@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -122,10 +123,11 @@ static const a_case cases[] = {
 };
 
 static const a_case forests[] = {
-    { "annoy", "n_trees=10,metric=euclidean,threads=2", 60000, 40, true },
-    { "annoy", "n_trees=40,metric=angular,threads=2", 40000, 100, false },
-    { "annoy", "n_trees=5,metric=dot,threads=2", 100000, 24, false },
-    { "annoy", "n_trees=-1,metric=euclidean,threads=2", 60000, 32, false },
+    { "annoy", "n_trees=10,metric=euclidean,threads=1", 60000, 40, true },
+    { "annoy", "n_trees=40,metric=angular,threads=1", 40000, 100, false },
+    { "annoy", "n_trees=5,metric=dot,threads=1", 100000, 24, false },
+    { "annoy", "n_trees=-1,metric=euclidean,threads=1", 60000, 32, false },
+    { "annoy", "n_trees=8,metric=euclidean,threads=8", 60000, 40, false },
 };
 
 enum { CASES = sizeof cases / sizeof cases[0], FORESTS = sizeof forests / sizeof forests[0] };
@@ -181,7 +183,8 @@ static vrec_indexer *build(const vrec_builder *builder, const a_case *c, const f
     return indexer;
 }
 
-/* Within 15 %, or what every index has besides. */
+/* Within 15 %, or what every index has besides. (No case has a block of nearly 4 MiB, above which all are
+ * whole huge pages: by 2 MiB, what lists happen to be long would matter.) */
 static bool is_close(const char *what, const a_case *c, uint64_t said, uint64_t is)
 {
     double apart = fabs((double)said - (double)is), ratio = (double)said / (double)(is > 0 ? is : 1);
@@ -190,6 +193,14 @@ static bool is_close(const char *what, const a_case *c, uint64_t said, uint64_t 
         print_message("%s of %s %s, %zu x %zu: %llu are said, %llu are there (%.3f)\n", what, c->backend,
                       c->options, c->rows, c->dim, (unsigned long long)said, (unsigned long long)is, ratio);
     return close;
+}
+
+/* How much threads need depends on how many of them are at work at once: all, or on a busy machine one
+ * after the other. It is as said at the most. */
+static bool is_peak(const a_case *c, uint64_t said, uint64_t is)
+{
+    bool alone = strstr(c->options, "threads=1") != NULL;
+    return (!alone && is < said && !getenv("SHOW")) || is_close("peak", c, said, is);
 }
 
 static uint64_t file_size(const vrec_indexer *indexer)
@@ -306,6 +317,7 @@ static void build_apart(const a_case *c, const float *items, const int64_t *ids,
     malloc_trim(0); /* else the child has memory to begin with */
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* huge pages fill what happens to lie beside what is used */
         reset_most();
         uint64_t before = memory("VmRSS:");
         vrec_indexer *indexer = build(make_builder(c->backend, c->options), c, items, ids);
@@ -338,7 +350,7 @@ static void forests_are_as_said(void **state)
         good &= is_close("index", c, said.index_bytes, file + (c->own_ids ? c->rows * 8 : 0));
         good &= is_close("codes", c, said.codes_bytes, codes_made(c, items, ids));
         if (!SANITIZED)
-            good &= is_close("peak", c, said.peak_bytes, most);
+            good &= is_peak(c, said.peak_bytes, most);
         vrec_builder_free(builder);
         free(items);
         free(ids);
