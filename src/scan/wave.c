@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scan/wave.h"
 
+#include "base/memory.h"
 #include "core/scratch.h"
 #include "scan/bound.h"
 
@@ -147,18 +148,29 @@ void vr_queries_ready(vr_queries *queries, size_t q)
     queries->codes[q] = (vr_query_code){ code.offset[0], code.scale[0], code.length[0], code.rest[0] };
 }
 
-/* digits: NULL where there is no query, and any digits do. */
-static void lay_out_code(vr_wave *wave, size_t q, const int8_t *digits, vr_query_code code)
+static void put_code(vr_code_queries *coded, size_t place, vr_query_code code)
 {
-    size_t groups = wave->blocks->groups;
-    spot to = spot_of(wave, q);
-    for (size_t g = 0; g < groups && digits; g++)
-        memcpy(to.digits + (g * to.width + to.place) * 4, digits + g * 4, 4);
+    coded->offset[place] = code.offset;
+    coded->scale[place] = code.scale;
+    coded->length[place] = code.length;
+    coded->rest[place] = code.rest;
+}
+
+/* The queries from b on that one kernel call compares. Where there is no query, any digits do. */
+static void lay_out_codes(vr_wave *wave, size_t b, size_t width, const vr_queries *from,
+                          const uint32_t *picked)
+{
+    size_t bytes = wave->blocks->groups * 4, count = vr_min(width, wave->count - b);
+    spot to = spot_of(wave, b);
     to.coded->digits = to.digits;
-    to.coded->offset[to.place] = code.offset;
-    to.coded->scale[to.place] = code.scale;
-    to.coded->length[to.place] = code.length;
-    to.coded->rest[to.place] = code.rest;
+    for (size_t i = 0; i < count; i++) {
+        const int8_t *digits = from->digits + picked[b + i] * bytes;
+        for (size_t j = 0; j < bytes; j += 4)
+            memcpy(to.digits + j * width + i * 4, digits + j, 4);
+        put_code(to.coded, i, from->codes[picked[b + i]]);
+    }
+    for (size_t i = count; i < width; i++)
+        put_code(to.coded, i, (vr_query_code){ 0 });
 }
 
 void vr_wave_gather(vr_wave *wave, const vr_queries *from, const uint32_t *picked, size_t count,
@@ -176,10 +188,8 @@ void vr_wave_gather(vr_wave *wave, const vr_queries *from, const uint32_t *picke
     size_t end = fill_up(wave);
     for (size_t i = 0; i < end && wave->way == VR_BY_PANELS; i++)
         lay_out_panel(wave, i);
-    for (size_t i = 0; i < end && wave->way == VR_BY_BLOCKS; i++)
-        if (i < count)
-            lay_out_code(wave, i, from->digits + picked[i] * from->blocks->groups * 4,
-                         from->codes[picked[i]]);
-        else
-            lay_out_code(wave, i, NULL, (vr_query_code){ 0 });
+    for (size_t b = 0, width; b < end && wave->way == VR_BY_BLOCKS; b += width) {
+        width = b < wave->wide ? wave->width : 1;
+        lay_out_codes(wave, b, width, from, picked);
+    }
 }
