@@ -36,7 +36,9 @@ enum {
     TOGETHER = 16,           /* distances that are looked at together */
     LISTED = 64,             /* rows of a list whose distances are computed together */
     AHEAD = 1,               /* blocks that are fetched before they are looked at */
-    BEST_MAX = 64,           /* rows that are asked for first, where there is no limit yet */
+    BEST_MAX = 64,           /* rows that are asked for first, where there is no limit yet, */
+    COLUMNS_MIN = 32,        /* which are found as the best of so many columns, */
+    COLUMNS_MAX = 192,       /* or of three times as many as are asked for */
     FETCHED_BYTES = 512      /* of a row, ahead; processors fetch the rest */
 };
 
@@ -292,7 +294,7 @@ static size_t scan_block(vr_scanner *s, size_t b, size_t block, size_t first, si
 }
 
 /* A query that has no limit yet would ask for most of the first rows, and for many more until its limit has
- * come down. If it is compared alone, the bounds of some rows are looked at together instead: the k with
+ * come down. If it is compared alone, the bounds of some rows are looked at together instead: some k with
  * the best are asked for first, which gives a limit, and then whoever may still be within it. */
 static bool lacks_limit(const vr_scanner *s, size_t q, size_t count)
 {
@@ -300,36 +302,44 @@ static bool lacks_limit(const vr_scanner *s, size_t q, size_t count)
     return top->limit == vr_no_limit() && top->k <= BEST_MAX && count >= 4 * (size_t)top->k;
 }
 
-/* Most bounds are below the k-th best, and no branch has to be foreseen for these. */
-static void push_bounds(vr_topk *best, const float *bounds, size_t first, size_t count)
+/* A bound that at least k of them reach, and hardly more: the k-th best of the best in each of some columns
+ * that they stand in. No branch on the way has to be foreseen for each of them. */
+static float bound_of_best(const float *bounds, size_t count, size_t k)
 {
-    float worst = best->limit == UINT64_MAX ? -INFINITY : -vr_topk_value(best->limit);
-    int any = 0;
-    for (size_t i = first; i < first + count; i++)
-        any |= bounds[i] >= worst;
-    for (size_t i = first; any && i < first + count; i++)
-        vr_topk_push(best, vr_topk_key(-bounds[i], (uint32_t)i));
+    float best[COLUMNS_MAX];
+    uint64_t keys[2 * BEST_MAX + 32]; /* vr_topk_capacity(BEST_MAX) */
+    size_t columns = vr_min((3 * k + COLUMNS_MIN - 1) / COLUMNS_MIN * COLUMNS_MIN, COLUMNS_MAX);
+    vr_topk top;
+    for (size_t c = 0; c < columns; c++)
+        best[c] = -INFINITY;
+    for (size_t i = 0; i < count; i += columns) {
+        const float *row = bounds + i;
+        for (size_t c = 0, here = vr_min(columns, count - i); c < here; c++)
+            best[c] = row[c] > best[c] ? row[c] : best[c];
+    }
+    vr_topk_init(&top, keys, k);
+    for (size_t c = 0; c < columns; c++)
+        vr_topk_push(&top, vr_topk_key(-best[c], (uint32_t)c));
+    vr_topk_shrink(&top);
+    return -vr_topk_value(top.limit);
 }
 
-/* Offers the k rows whose bounds, in space, are the best, and notes them in done, a bit for each. */
+/* Offers some k rows whose bounds, in space, are the best, and notes them in done, a bit for each. */
 static void offer_best(vr_scanner *s, size_t q, size_t first, size_t count, uint32_t *done)
 {
-    uint64_t keys[2 * BEST_MAX + 32]; /* vr_topk_capacity(BEST_MAX) */
-    uint32_t rows[BEST_MAX];
-    size_t dim = s->wave->dim;
-    vr_topk best;
-    vr_topk_init(&best, keys, s->tops[q].k);
-    for (size_t i = 0; i < count; i += TOGETHER)
-        push_bounds(&best, s->space, i, vr_min(TOGETHER, count - i));
-    if (best.count > best.k)
-        vr_topk_shrink(&best);
-    for (size_t i = 0; i < best.count; i++) {
-        size_t row = vr_topk_row(keys[i]);
-        done[row / 32] |= (uint32_t)1 << row % 32;
-        rows[i] = (uint32_t)(first + row);
-        vr_prefetch(s->rows->values + rows[i] * dim, vr_min(dim * sizeof(float), FETCHED_BYTES));
+    uint32_t rows[2 * BEST_MAX];
+    size_t dim = s->wave->dim, found = 0;
+    float least = bound_of_best(s->space, count, s->tops[q].k);
+    s->wave->simd->passing(s->space, count, least, done);
+    for (size_t i = 0; i < count; i += 32) {
+        uint32_t mask = done[i / 32];
+        for (; mask && found < 2 * BEST_MAX; mask &= mask - 1) {
+            rows[found] = (uint32_t)(first + i) + (uint32_t)__builtin_ctz(mask);
+            vr_prefetch(s->rows->values + rows[found++] * dim, vr_min(dim * sizeof(float), FETCHED_BYTES));
+        }
+        done[i / 32] &= ~mask; /* of many that are as good, those that are too many have to wait */
     }
-    vr_scan_listed(s, q, rows, best.count);
+    vr_scan_listed(s, q, rows, found);
 }
 
 /* Compares query q with up to ROWS_MAX rows. */
@@ -339,7 +349,7 @@ static void scan_by_bounds(vr_scanner *s, size_t q, size_t first, size_t count)
     const vr_blocks *blocks = s->rows->blocks;
     const vr_code_queries *query = coded_from(wave, q);
     size_t step = wave->simd->tile_rows;
-    uint32_t done[ROWS_MAX / 32] = { 0 }, near[ROWS_MAX / 32];
+    uint32_t done[ROWS_MAX / 32], near[ROWS_MAX / 32];
     for (size_t i = 0; i < count; i += step) {
         size_t block = s->rows->first_block + (first + i) / step;
         wave->simd->code_sums(query, vr_blocks_digits(blocks, block), blocks->groups,
