@@ -167,7 +167,7 @@ const cli_command cli_commands[] = {
       .needs = "",
       .flags =
           BIT(CLI_ROWS) | BIT(CLI_DIM) | BIT(CLI_OWN_IDS) | BIT(CLI_JSON) | BIT(CLI_QUIET) | BIT(CLI_HELP),
-      .stages = "build",
+      .stages = "build, open",
       .about_all = true,
       .details =
           "Takes the options of vrec build, and --rows and --dim, or ITEMS, or some of them with --rows.\n"
@@ -176,9 +176,11 @@ const cli_command cli_commands[] = {
           "ones; it is within a factor of 1.5 on a machine that has nothing else to do. Inner products\n"
           "(HNSW) without ITEMS are thought to be of items whose lengths differ, which take longer.\n"
           "\n"
-          "Memory while it is built doesn't count the items themselves, which are mapped. MB are 10^6\n"
-          "bytes.",
+          "Memory while it is built doesn't count the items themselves, which are mapped. With --load map\n"
+          "(annoy: by default) it also says what an index that is opened has for itself, and what it uses\n"
+          "of its file. MB are 10^6 bytes.",
       .examples = "vrec estimate faiss --rows 1000000 --dim 128 --index_type HNSW --m 32\n"
+                  "vrec estimate faiss items.npy --index_type HNSW --load map\n"
                   "vrec estimate annoy items.npy --rows 10000000 --n_trees 20 --json",
       .run = cli_estimate },
     { .name = "tune",

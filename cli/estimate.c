@@ -38,6 +38,10 @@ static void print_text(const vrec_forecast *f)
         print_bytes("  with codes", f->index_bytes + f->codes_bytes,
                     "   (made by queries, once that pays)");
     print_bytes("  while built", f->peak_bytes, "");
+    if (f->mapped_bytes > 0) {
+        print_bytes("  opened", f->opened_bytes, "   (of its own)");
+        print_bytes("  and mapped", f->mapped_bytes, "   (of the file, shared by all who have it open)");
+    }
     printf("%-16s %10.*f s    (by a trial with %" PRIu64 " items)\n", "build", f->seconds < 10 ? 2 : 0,
            f->seconds, f->trial_rows);
 }
@@ -45,8 +49,10 @@ static void print_text(const vrec_forecast *f)
 static void print_json(const vrec_forecast *f)
 {
     printf("{\"file_bytes\":%" PRIu64 ",\"index_bytes\":%" PRIu64 ",\"codes_bytes\":%" PRIu64
-           ",\"peak_bytes\":%" PRIu64 ",\"seconds\":%.6g,\"trial_rows\":%" PRIu64 "}\n",
-           f->file_bytes, f->index_bytes, f->codes_bytes, f->peak_bytes, f->seconds, f->trial_rows);
+           ",\"peak_bytes\":%" PRIu64 ",\"seconds\":%.6g,\"trial_rows\":%" PRIu64
+           ",\"opened_bytes\":%" PRIu64 ",\"mapped_bytes\":%" PRIu64 "}\n",
+           f->file_bytes, f->index_bytes, f->codes_bytes, f->peak_bytes, f->seconds, f->trial_rows,
+           f->opened_bytes, f->mapped_bytes);
 }
 
 /* ---- The work ---- */

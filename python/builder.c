@@ -199,10 +199,11 @@ static PyObject *estimate(PyObject *self, PyObject *args)
         return NULL;
     if (status != VREC_OK)
         return vr_py_raise(&err, NULL);
-    return Py_BuildValue("(KKKKdK)", (unsigned long long)forecast.file_bytes,
+    return Py_BuildValue("(KKKKdKKK)", (unsigned long long)forecast.file_bytes,
                          (unsigned long long)forecast.index_bytes, (unsigned long long)forecast.codes_bytes,
                          (unsigned long long)forecast.peak_bytes, forecast.seconds,
-                         (unsigned long long)forecast.trial_rows);
+                         (unsigned long long)forecast.trial_rows, (unsigned long long)forecast.opened_bytes,
+                         (unsigned long long)forecast.mapped_bytes);
 }
 
 static PyMethodDef methods[] = {

@@ -252,6 +252,12 @@ typedef struct vrec_forecast {
     uint64_t peak_bytes;  /* at the most while it is built; the caller's items don't count */
     double seconds;       /* of the build, as fast as this machine is now: within a factor of 1.5 */
     uint64_t trial_rows;  /* items of the largest trial that this follows from */
+
+    /* What an index takes that is opened from its file, as the option "load" says: memory that it has for
+     * itself, and what it uses of the file where that stands, mapped, which processes share and the system
+     * takes back where memory is short; 0 if the file is read. Queries add codes_bytes. */
+    uint64_t opened_bytes;
+    uint64_t mapped_bytes;
 } vrec_forecast;
 
 /* Says what an index would take, before it is built: sizes by what is known of its kind, seconds by

@@ -23,6 +23,10 @@ class Forecast:
         Of the build, on this machine as it is now: within a factor of 1.5.
     trial_rows : int
         Items of the largest trial that `seconds` follows from.
+    opened_bytes : int
+        Of memory of its own that the index has once it is opened from its file, as the option ``load`` says.
+    mapped_bytes : int
+        Of that file, used where it is and shared by processes; 0 with ``load="read"``.
     """
 
     file_bytes: int
@@ -31,3 +35,5 @@ class Forecast:
     peak_bytes: int
     seconds: float
     trial_rows: int
+    opened_bytes: int
+    mapped_bytes: int

@@ -89,7 +89,8 @@ static vrec_status estimate(const vr_options *given, const vr_plan *plan, vrec_f
     vrec_status status = make_plan(given, plan->rows, plan->dim, &forest, err);
     if (status != VREC_OK)
         return status;
-    vr_annoy_estimate(&forest, plan, given->value[VR_ANNOY_CODES] == 0, out, work);
+    vr_annoy_estimate(&forest, plan, given->value[VR_ANNOY_CODES] == 0, given->value[VR_ANNOY_LOAD] == 0,
+                      out, work);
     return VREC_OK;
 }
 

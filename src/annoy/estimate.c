@@ -35,14 +35,16 @@ static uint64_t tools_bytes(const vr_annoy_plan *forest, uint64_t rows)
     return rows * (VR_ANNOY_ORDER_BYTES * vr_annoy_group_size(forest) + 4) + NEAR_BYTES;
 }
 
-void vr_annoy_estimate(const vr_annoy_plan *forest, const vr_plan *plan, bool codes, vrec_forecast *out,
-                       double *work)
+void vr_annoy_estimate(const vr_annoy_plan *forest, const vr_plan *plan, bool codes, bool mapped,
+                       vrec_forecast *out, double *work)
 {
     uint64_t rows = plan->rows, trees = count_trees(forest, rows), size = forest->layout.size;
     uint64_t nodes = trees * nodes_of_tree(forest, rows), ids = plan->own_ids ? rows * 8 : 0;
     uint64_t threads = forest->one_stream ? 1 : forest->threads;
     out->file_bytes = (rows + nodes + trees) * size; /* with copies of the roots */
     out->index_bytes = out->file_bytes + ids;
+    out->opened_bytes = mapped ? ids : out->index_bytes;
+    out->mapped_bytes = mapped ? out->file_bytes : 0;
     if (codes && plan->dim <= VR_CODES_DIM_MAX)
         out->codes_bytes = vr_alloc_bytes(rows * vr_record_bytes(plan->dim));
     /* What trees took is given back late, or not at all. */

@@ -4,8 +4,8 @@
 
 #include "annoy/build.h"
 
-/* As the backend's verb. codes: whether queries may make some. */
-void vr_annoy_estimate(const vr_annoy_plan *forest, const vr_plan *plan, bool codes, vrec_forecast *out,
-                       double *work);
+/* As the backend's verb. codes: whether queries may make some; mapped: whether its file will be. */
+void vr_annoy_estimate(const vr_annoy_plan *forest, const vr_plan *plan, bool codes, bool mapped,
+                       vrec_forecast *out, double *work);
 
 #endif

@@ -70,7 +70,7 @@ AT(vrec_plan, own_ids, 32);
 AT(vrec_plan, reserved, 36);
 AT(vrec_plan, progress, 40);
 
-SIZE(vrec_forecast, 56);
+SIZE(vrec_forecast, 72);
 AT(vrec_forecast, struct_size, 0);
 AT(vrec_forecast, file_bytes, 8);
 AT(vrec_forecast, index_bytes, 16);
@@ -78,6 +78,8 @@ AT(vrec_forecast, codes_bytes, 24);
 AT(vrec_forecast, peak_bytes, 32);
 AT(vrec_forecast, seconds, 40);
 AT(vrec_forecast, trial_rows, 48);
+AT(vrec_forecast, opened_bytes, 56);
+AT(vrec_forecast, mapped_bytes, 64);
 
 SIZE(vrec_fact, 40);
 AT(vrec_fact, key, 0);

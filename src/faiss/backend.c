@@ -42,7 +42,17 @@ static void add_ids(const vr_plan *plan, vrec_forecast *out)
     uint64_t bytes = (uint64_t)plan->rows * sizeof(int64_t);
     out->index_bytes += bytes;
     out->file_bytes += VR_FAISS_HEADER_BYTES + sizeof(uint64_t) + bytes;
+    out->opened_bytes += bytes;
     out->peak_bytes += bytes;
+}
+
+/* A kind has said what it keeps for itself of a mapped file. */
+static void choose_opening(const vr_options *options, vrec_forecast *out)
+{
+    if (options->value[VR_FAISS_LOAD] == VR_FAISS_LOAD_MAP)
+        out->mapped_bytes = out->file_bytes;
+    else
+        out->opened_bytes = out->index_bytes;
 }
 
 static vrec_status estimate(const vr_options *options, const vr_plan *plan, vrec_forecast *out,
@@ -55,6 +65,8 @@ static vrec_status estimate(const vr_options *options, const vr_plan *plan, vrec
     if (status == VREC_OK && plan->own_ids) /* they are sorted, to see that none is there twice */
         out->peak_bytes =
             vr_max(out->peak_bytes, (uint64_t)plan->rows * (2 * sizeof(vr_id_entry) + sizeof(int64_t)));
+    if (status == VREC_OK)
+        choose_opening(options, out);
     return status;
 }
 

@@ -34,6 +34,16 @@ def test_text(folder):
     )
 
 
+def test_what_a_mapped_file_takes(folder):
+    plan = ("faiss", "--index_type", "HNSW", "--m", 8, "--rows", 1000, "--dim", 32)
+    read, mapped = (json.loads(succeed("estimate", *plan, "--load", load, "--json")) for load in ("read", "map"))
+    assert (read["opened_bytes"], read["mapped_bytes"]) == (read["index_bytes"], 0)
+    assert mapped["opened_bytes"] < read["opened_bytes"] and mapped["mapped_bytes"] == mapped["file_bytes"]
+    text = succeed("estimate", "annoy", "--rows", 1000, "--dim", 32)
+    assert re.search(r"\n  opened +0\.0 MB   \(of its own\)\n  and mapped +\d\.\d MB   \(of the file, shared", text)
+    assert "mapped" not in succeed("estimate", *plan)
+
+
 def test_more_rows_than_the_file_has(folder):
     np.save("items.npy", np.zeros((50, 8), np.float32))
     some = json.loads(succeed("estimate", "annoy", "items.npy", "--json", "--metric", "euclidean"))

@@ -253,6 +253,25 @@ static uint64_t codes_made(const a_case *c, const float *items, const int64_t *i
     return added[0] - added[1];
 }
 
+/* What an index has for itself once its file, which has been saved, is opened as the options say. */
+static bool opened_is_as_said(const a_case *c, const char *how)
+{
+    char options[120];
+    vrec_error err;
+    vrec_indexer *opened;
+    snprintf(options, sizeof options, "%s,load=%s", c->options, how);
+    vrec_builder *builder = make_builder(c->backend, options);
+    vrec_forecast said = estimate(builder, c);
+    size_t before = held;
+    if (vrec_from_index_file(builder, "estimated.index", NULL, &opened, &err) != VREC_OK)
+        fail_msg("%s", err.message);
+    bool good = is_close(how, c, said.opened_bytes, held - before);
+    assert_true(said.mapped_bytes == (strcmp(how, "map") == 0 ? said.file_bytes : 0));
+    vrec_indexer_free(opened);
+    vrec_builder_free(builder);
+    return good;
+}
+
 /* ---- Tests ---- */
 
 static void memory_and_file_are_as_said(void **state)
@@ -275,6 +294,8 @@ static void memory_and_file_are_as_said(void **state)
                           (unsigned long long)file_size(indexer), (unsigned long long)said.file_bytes);
             good = false;
         }
+        good &= opened_is_as_said(c, "map");
+        good &= opened_is_as_said(c, "read");
         vrec_indexer_free(indexer);
         vrec_builder_free(builder);
         if (!strstr(c->options, "HNSW"))
@@ -356,6 +377,23 @@ static void forests_are_as_said(void **state)
         free(ids);
     }
     assert_true(good);
+}
+
+/* A forest's own memory is its table of ids. */
+static void forests_are_opened_as_said(void **state)
+{
+    const a_case c = { "annoy", "n_trees=5,metric=euclidean,d=40", 30000, 40, true };
+    float *items = make_items(&c);
+    int64_t *ids = make_ids(&c);
+    vrec_builder *builder = make_builder(c.backend, c.options);
+    vrec_indexer *indexer = build(builder, &c, items, ids);
+    (void)state;
+    assert_true(file_size(indexer) > 0);
+    assert_true(opened_is_as_said(&c, "map"));
+    vrec_indexer_free(indexer);
+    vrec_builder_free(builder);
+    free(items);
+    free(ids);
 }
 
 /* More items take longer, which no trial has to tell where both are of the same. */
@@ -464,13 +502,10 @@ int main(void)
 {
     mallopt(M_PERTURB, 0); /* which would touch all memory */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_and_file_are_as_said),
-        cmocka_unit_test(forests_are_as_said),
-        cmocka_unit_test(time_grows_with_rows),
-        cmocka_unit_test(drawn_items_differ),
-        cmocka_unit_test(items_say_more),
-        cmocka_unit_test(what_cant_be_is_refused),
-        cmocka_unit_test(it_stops),
+        cmocka_unit_test(memory_and_file_are_as_said), cmocka_unit_test(forests_are_as_said),
+        cmocka_unit_test(time_grows_with_rows),        cmocka_unit_test(drawn_items_differ),
+        cmocka_unit_test(forests_are_opened_as_said),  cmocka_unit_test(items_say_more),
+        cmocka_unit_test(what_cant_be_is_refused),     cmocka_unit_test(it_stops),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

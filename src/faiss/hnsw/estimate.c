@@ -105,6 +105,7 @@ static vrec_status count_bytes(const vr_options *options, graph_plan *g, vrec_fo
     graph->upper_size = (size_t)vr_hnsw_upper_slots(graph, g->of->rows, g->build.seed);
     g->links = vr_alloc_bytes(g->rows * graph->degree * 4) + graph->upper_size * 4 + g->rows * (4 + 1);
     uint64_t items = vr_alloc_bytes(g->rows * g->of->dim * sizeof(float));
+    out->opened_bytes = g->rows * (4 + 1) + codes_bytes(options, g);
     out->index_bytes = items + g->links + codes_bytes(options, g);
     out->peak_bytes = vr_max(items + g->links + building_bytes(g), out->index_bytes);
     return count_file(g, &hnsw, out, err);

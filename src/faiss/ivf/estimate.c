@@ -71,6 +71,7 @@ vrec_status vr_ivf_estimate(const vr_options *options, const vr_plan *plan, vrec
     out->file_bytes = file_bytes(&p);
     out->index_bytes =
         vr_alloc_bytes(p.rows * p.vector) + p.lists * (p.vector + 16) + p.rows * (p.own_ids ? 4 + 8 : 4);
+    out->opened_bytes = p.lists * 24 + p.rows * (p.own_ids ? 4 + 8 : 4);
     out->codes_bytes = wants_codes && plan->dim <= VR_CODES_DIM_MAX ? codes_bytes(&p) : 0;
     out->peak_bytes = peak_bytes(&p, out->index_bytes);
     double compared = (double)(p.sampled == p.lists ? 0 : ROUNDS * p.sampled) + (double)p.rows;

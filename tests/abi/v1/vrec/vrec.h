@@ -252,6 +252,12 @@ typedef struct vrec_forecast {
     uint64_t peak_bytes;  /* at the most while it is built; the caller's items don't count */
     double seconds;       /* of the build, as fast as this machine is now: within a factor of 1.5 */
     uint64_t trial_rows;  /* items of the largest trial that this follows from */
+
+    /* What an index takes that is opened from its file, as the option "load" says: memory that it has for
+     * itself, and what it uses of the file where that stands, mapped, which processes share and the system
+     * takes back where memory is short; 0 if the file is read. Queries add codes_bytes. */
+    uint64_t opened_bytes;
+    uint64_t mapped_bytes;
 } vrec_forecast;
 
 /* Says what an index would take, before it is built: sizes by what is known of its kind, seconds by
@@ -304,12 +310,12 @@ typedef struct vrec_build {
  *
  * faiss with index_type=auto and target_recall: builds Flat, IVF or HNSW, whichever answers fastest here
  * with that recall of 10 results (option "asked": in batches, or one by one; "memory": within so many MB),
- * and tunes it: to build's queries, or to items of its own, by a margin higher, since those are found more
- * easily. The facts "chosen", an option string that repeats it, and "because" say what and why. Times
- * decide, so the same seed may give another file another time. Cost: exact search of all items, tried for
- * some tenths of a second (of 64 million values, if they have more), and lists and a graph of a sixteenth
- * of the items, at least 4000, at most 40000, tuned: a second or two of two cores for few items, a tenth of
- * a graph's build for many, which is up to half of one of lists; then the build, and a tuning.
+ * and tunes it: to build's queries, or to items of its own. The facts "chosen", an option string that
+ * repeats it, and "because" say what and why. Times decide, so the same seed may give another file another
+ * time. Cost: exact search of all items, tried for some tenths of a second (of 64 million values, if they
+ * have more), and lists and a graph of a sixteenth of the items, at least 4000, at most 40000, tuned: a
+ * second or two of two cores for few items, a tenth of a graph's build for many, which is up to half of one
+ * of lists; then the build, and a tuning.
  *
  * milvus: makes a collection on the server, named by the option "collection" (one that exists is refused)
  * or after option "name" (dropped when the indexer is freed). Takes batch_bytes of memory per connection.
@@ -600,9 +606,8 @@ typedef struct vrec_tuning_options {
     size_t top_k;  /* of so many nearest; 0: 10 */
 
     /* Examples (m x d, m up to VREC_TUNING_QUERIES; 1000 are enough) of the queries that are to come. NULL:
-     * up to 1000 of the items, each without itself. Those an index finds more easily than strangers, and
-     * much more easily than queries that are distributed otherwise, such as users: give some if you have
-     * any. */
+     * up to 1000 of the items, each as if the index didn't have it. Queries that are distributed otherwise,
+     * such as users, mostly find less: give some if you have any. */
     const vrec_matrix *queries;
 
     int32_t
