@@ -135,7 +135,7 @@ static bool goes_on(const trials *t, size_t rows, size_t next, int64_t taken, in
 static vrec_status run(trials *t, double whole, vrec_forecast *out, vrec_error *err)
 {
     size_t rows = vr_min(t->most, LEAST_ROWS), next = rows;
-    double work = 0, more;
+    double work = 0, more = 0;
     int64_t taken = 0, all = 0;
     vrec_status status = build(t, vr_min(rows, LEAST_ROWS / 8), &taken, err);
     if (status == VREC_OK)
