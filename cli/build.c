@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 static void print_fact(const vrec_indexer *indexer, const char *before, const char *wanted)
 {
@@ -26,6 +25,7 @@ static void print_summary(const vrec_indexer *indexer, const char *path, double 
     printf(", %zu x %zu, %.2f s", vrec_rows(indexer), vrec_dim(indexer), seconds);
     print_fact(indexer, "\nchosen: ", "chosen"); /* where the library chose */
     print_fact(indexer, "\nbecause: ", "because");
+    print_fact(indexer, "\ntuned: ", "tuned");
     putchar('\n');
 }
 
@@ -177,31 +177,13 @@ static int build_with_sample(const cli_args *args, const vrec_builder *builder)
     return failed;
 }
 
-/* A recall chooses an index, and isn't kept in its file. */
-static int check_recall(const cli_args *args)
-{
-    bool wanted = false, chosen = false;
-    for (size_t i = 0; i < args->option_count; i++) {
-        wanted |= strcmp(args->options[i].key, "target_recall") == 0;
-        chosen |= strcmp(args->options[i].key, CLI_KIND_OPTION) == 0 &&
-                  strcasecmp(args->options[i].value, "auto") == 0;
-    }
-    return wanted && !chosen ? cli_fail_usage(args->command->name,
-                                              "--target_recall counts with --%s auto; for another index, "
-                                              "vrec tune finds the setting",
-                                              CLI_KIND_OPTION)
-                             : 0;
-}
-
 int cli_build(const cli_args *args)
 {
     vrec_builder *builder;
     int failed = cli_make_builder(args, &builder);
     if (failed)
         return failed;
-    failed = check_recall(args);
-    if (!failed)
-        failed = check_output(args);
+    failed = check_output(args);
     if (!failed)
         failed = build_with_sample(args, builder);
     vrec_builder_free(builder);

@@ -13,7 +13,8 @@ const cli_flag cli_flags[CLI_FLAGS] = {
     [CLI_FROM] = { "from", 0, "BACKEND", "ITEMS is an index of that backend, with options: annoy,d=64" },
     [CLI_LABELS] = { "ids", 0, "FILE",
                      "the items' ids: a list of integers, or a text with a line for each" },
-    [CLI_SAMPLE] = { "queries", 0, "FILE", "queries like those to come, from which a graph learns" },
+    [CLI_SAMPLE] = { "queries", 0, "FILE",
+                     "queries like those to come: to tune on, and a graph learns from them" },
     [CLI_TUNED] = { "output", 'o', "FILE", "write the index, with the setting in it, to FILE" },
     [CLI_RECALL] = { "recall", 0, "R", "the share of the truly nearest to find; default 0.95" },
     [CLI_QUERIES] = { "queries", 0, "FILE", "queries like those to come; else items of the index are" },
@@ -67,10 +68,13 @@ const cli_command cli_commands[] = {
           "\n"
           "--index_type auto with --target_recall 0.95 builds and tunes Flat, IVF or HNSW, whichever is\n"
           "fastest here with that recall, and prints the options that repeat it. --asked one is for\n"
-          "queries that come one by one, --memory 2000 for an index of at most 2000 MB.\n"
+          "queries that come one by one, --memory 2000 for an index of at most 2000 MB. --target_recall\n"
+          "with another kind tunes that, and prints the setting. FAISS's files have it inside; a forest's\n"
+          "has no room for it: give the searchk to vrec query.\n"
           "\n"
           "--queries is for HNSW, and most for two-tower models with IP: give some thousands of users.\n"
-          "What they want together is linked, and recall rises at the same efSearch.\n"
+          "What they want together is linked, and recall rises at the same efSearch. With --target_recall\n"
+          "any kind is tuned on them; HNSW, on half of them, 1000 at most, and learns from the others.\n"
           "\n"
           "With milvus, --collection takes the place of -o; a collection that exists is refused.",
       .examples = "vrec build faiss --metric IP items.npy -o items.index\n"
@@ -78,6 +82,7 @@ const cli_command cli_commands[] = {
                   "vrec build faiss items.npy --ids titles.txt -o items.index\n"
                   "vrec build faiss --index_type HNSW items.npy --queries users.npy -o items.index\n"
                   "vrec build faiss --index_type auto --target_recall 0.95 items.npy -o items.index\n"
+                  "vrec build faiss --index_type HNSW --target_recall 0.95 items.npy -o items.index\n"
                   "vrec build milvus --collection films --index_type HNSW items.npy",
       .run = cli_build },
     { .name = "query",

@@ -117,6 +117,8 @@ class Builder(Generic[I]):
         queries : torch.Tensor or array_like, shape (n_queries, dim), optional
             A sample of the queries that are to come, such as users, from which a graph learns which items belong
             together (faiss HNSW). Some thousands are enough; of more than 32768 as many are used, evenly spread.
+            With `target_recall`, whatever is built is tuned on them, a graph on half of them, at most 1000, from
+            which it doesn't learn.
         progress : callable or bool, optional
             Makes progress bars, as ``tqdm.tqdm`` does: ``bar = progress(total=..., desc=...)``, then
             ``bar.update(n)`` and ``bar.close()``. An exception from ``update`` stops the call. True: tqdm's.

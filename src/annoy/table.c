@@ -107,10 +107,10 @@ static const vrec_option options[] = {
                                  .type = "float",
                                  .default_value = "none",
                                  .range = "0..1",
-                                 .stage = "query",
+                                 .stage = "build, query",
                                  .kinds = "",
-                                 .help = "the least setting that has this recall, as the last tuning "
-                                         "measured it" },
+                                 .help =
+                                     "the setting that has it: of 10 results at build, later by a tuning" },
 };
 
 static const vr_hint hints[] = {

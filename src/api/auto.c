@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "api/auto.h"
 
+#include "api/build_tuned.h"
 #include "api/indexer.h"
 #include "base/memory.h"
 #include "base/system.h"
@@ -72,12 +73,11 @@ typedef struct choice {
 static bool is_given(const choice *c, const char *key, int64_t *value)
 {
     const vr_options *options = &c->builder->options;
-    for (size_t i = 0; i < options->table->count; i++)
-        if (strcmp(options->table->options[i].key, key) == 0 && options->given[i]) {
-            *value = options->value[i];
-            return true;
-        }
-    return false;
+    size_t i = vr_options_place(options, key);
+    bool given = i < options->table->count && options->given[i];
+    if (given)
+        *value = options->value[i];
+    return given;
 }
 
 /* What is told of a candidate for so many items. */
@@ -339,25 +339,6 @@ static vrec_status choose(choice *c, size_t *best, vrec_error *err)
 
 /* ---- Building ---- */
 
-/* Makes what tuning found the indexer's own: queries follow it, and the file holds what FAISS knows of it.
- */
-static vrec_status keep(vrec_indexer *indexer, const vrec_tuning *tuning, vrec_error *err)
-{
-    size_t place;
-    vr_options of_file;
-    vr_options_init(&of_file, indexer->options.table);
-    vrec_status status = vr_options_parse(&of_file, tuning->file_options, err);
-    if (status == VREC_OK)
-        status = vr_options_parse(&indexer->options, tuning->options, err);
-    if (status != VREC_OK)
-        return status;
-    vr_index *index = vr_indexer_enter(indexer, &place);
-    index->verbs->keep_setting(index, &of_file);
-    vr_facts_copy(&index->facts, vr_indexer_facts(indexer));
-    vr_indexer_leave(indexer, place);
-    return VREC_OK;
-}
-
 static void note(const choice *c, vrec_indexer *indexer, const char *setting)
 {
     size_t place;
@@ -371,24 +352,18 @@ static void note(const choice *c, vrec_indexer *indexer, const char *setting)
 static vrec_status build_best(choice *c, size_t k, vrec_indexer **out, vrec_error *err)
 {
     vrec_builder builder;
-    vrec_tuning tuning = { .struct_size = sizeof tuning };
-    vrec_build how = *c->build;
+    vrec_tuning tuning;
     char setting[SETTING_TEXT], all[SETTING_TEXT + sizeof tuning.file_options + 16];
-    if (strcmp(candidates[k].kind, "HNSW") != 0)
-        how.queries = NULL; /* which others can't learn from */
     vrec_status status = make_builder(c, &candidates[k], c->items->rows, &builder, err);
     if (status == VREC_OK)
-        status = vrec_from_embeddings(&builder, c->items, &how, out, err);
-    if (status == VREC_OK && k != FLAT)
-        status = tune(c, *out, c->build->queries ? &c->strangers : NULL, &tuning, err);
-    if (status == VREC_OK && k != FLAT)
-        status = keep(*out, &tuning, err);
+        status = vr_build_tuned(&builder, c->items, c->build, c->recall, out, &tuning, err);
+    if (status != VREC_OK)
+        return status;
     describe(&candidates[k], c->items->rows, setting);
     snprintf(all, sizeof all, "%s%s%s,metric=%s", setting, k != FLAT ? "," : "", tuning.file_options,
              vrec_larger_is_nearer(*out) ? "IP" : "L2");
-    if (status == VREC_OK)
-        note(c, *out, all);
-    return status;
+    note(c, *out, all);
+    return VREC_OK;
 }
 
 static vrec_status run(choice *c, vrec_indexer **out, vrec_error *err)

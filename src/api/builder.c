@@ -3,9 +3,11 @@
 
 #include "api/auto.h"
 #include "api/backends.h"
+#include "api/build_tuned.h"
 #include "api/given_names.h"
 #include "api/ids_file.h"
 #include "api/indexer.h"
+#include "api/tuned.h"
 #include "base/memory.h"
 #include "core/matrix.h"
 #include "core/structs.h"
@@ -128,6 +130,8 @@ vrec_status vrec_from_embeddings(const vrec_builder *builder, const vrec_matrix 
         status = vr_options_check_build(&builder->options, err);
     if (status == VREC_OK && vr_options_any_kind(&builder->options))
         return vr_auto_build(builder, &checked, &with.build, out, err);
+    if (status == VREC_OK && vr_wants_recall(&builder->options))
+        return vr_build_for_recall(builder, &checked, &with.build, out, err);
     if (status == VREC_OK)
         status = builder->backend->from_embeddings(&builder->options, &checked, &with.build, &index, err);
     if (status == VREC_OK && with.build.names)

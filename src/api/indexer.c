@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "core/structs.h"
 
+#include <string.h>
+
 /* ---- The index in it ---- */
 
 /* A pointer for what is atomic in an indexer, and may change in one that is const to its caller. */
@@ -109,11 +111,21 @@ void vr_indexer_leave(const vrec_indexer *indexer, size_t place)
     vr_current_leave(&changeable(indexer)->current, place);
 }
 
+/* What was chosen and tuned was so for the index before. */
+static void forget_tuning(vr_facts *facts)
+{
+    static const char *const keys[] = { "chosen", "because", "tuned" };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        vr_fact_drop(facts, keys[i]);
+}
+
 vrec_status vr_indexer_replace(vrec_indexer *indexer, vr_index *index, vrec_error *err)
 {
     vr_state *state;
     size_t place;
     vr_state *old = enter(indexer, &place);
+    index->changes = old->index->changes + 1;
+    forget_tuning(&index->facts);
     vrec_status status = make_state(index, &state, err);
     if (status == VREC_OK)
         old->replaced = true;
@@ -137,6 +149,12 @@ vr_facts *vr_indexer_facts(vrec_indexer *indexer)
 }
 
 /* ---- What is asked of it ---- */
+
+bool vr_indexer_is_exact(const vrec_indexer *indexer)
+{
+    const char *kind = vr_indexer_kind(indexer);
+    return strcmp(kind, "Flat") == 0 || strcmp(kind, "FLAT") == 0; /* as FAISS and Milvus write it */
+}
 
 const char *vr_indexer_backend(const vrec_indexer *indexer)
 {

@@ -28,6 +28,7 @@ struct vrec_indexer {
     vr_current current;       /* a vr_state */
     _Atomic(vr_state *) kept; /* earlier ones, for their facts */
     _Atomic(void *) tuned;    /* the last tuning (tuned.h) */
+    bool settled;             /* its options have the setting of a build that was tuned */
 };
 
 /* An indexer for an index that a backend made, which it owns from then on, also on failure. */
@@ -45,6 +46,9 @@ void vr_indexer_leave(const vrec_indexer *indexer, size_t place);
 /* Puts another index in the old one's place, which the indexer owns from then on; on failure it is freed.
  * Its names, if there are any, have grown from the old one's. By who holds indexer->changing. */
 vrec_status vr_indexer_replace(vrec_indexer *indexer, vr_index *index, vrec_error *err);
+
+/* Whether it finds all, so that there is nothing to tune. */
+bool vr_indexer_is_exact(const vrec_indexer *indexer);
 
 /* The facts of an indexer that nobody else has yet, and its index's, may still be changed. */
 vr_facts *vr_indexer_facts(vrec_indexer *indexer);

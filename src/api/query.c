@@ -212,8 +212,10 @@ static vrec_status run_overridden(const vrec_indexer *indexer, vr_index *index, 
     if (status != VREC_OK)
         return status;
     query->options = &overridden;
+    if (indexer->settled)
+        vr_tuned_yield(&overridden);
     if (vr_wants_recall(&overridden))
-        status = vr_tuned_apply(indexer, query->top_k, &overridden, err);
+        status = vr_tuned_apply(indexer, index, query->top_k, &overridden, err);
     if (status == VREC_OK)
         status = run(index, c, query, err);
     vr_options_end_query(&overridden, &indexer->options);

@@ -50,6 +50,7 @@ typedef struct attempt {
 typedef struct tuner {
     const vrec_indexer *indexer;
     const vrec_tuning_options *asked;
+    uint64_t changes; /* of the indexer before */
     bool is_graph;
     vr_truth truth;
     int64_t *ids, *counts;
@@ -303,6 +304,14 @@ static vrec_status choose_knobs(const vrec_indexer *indexer, size_t top_k, knob 
 
 /* ---- The call ---- */
 
+static uint64_t count_changes(const vrec_indexer *indexer)
+{
+    size_t place;
+    uint64_t changes = vr_indexer_enter(indexer, &place)->changes;
+    vr_indexer_leave(indexer, place);
+    return changes;
+}
+
 static int compare_settings(const void *a, const void *b)
 {
     int64_t one = ((const vr_tuned_point *)a)->setting, other = ((const vr_tuned_point *)b)->setting;
@@ -320,7 +329,11 @@ static const attempt *attempt_of(const tuner *t, const vrec_tuning_step *step)
 /* What target_recall goes by: all steps of what was found best. */
 static void remember(const tuner *t, const knob *k, vr_tuned *out)
 {
-    *out = (vr_tuned){ .top_k = t->truth.top_k, .option = k->option, .unset = k->unset, .parts = k->parts };
+    *out = (vr_tuned){ .changes = t->changes,
+                       .top_k = t->truth.top_k,
+                       .option = k->option,
+                       .unset = k->unset,
+                       .parts = k->parts };
     for (size_t i = 0; i < t->count && out->count < VREC_TUNING_STEPS; i++) {
         const vrec_tuning_step *step = &t->tried[i].step;
         if (t->tried[i].knob == k)
@@ -482,6 +495,7 @@ vrec_status vrec_tune(const vrec_indexer *indexer, const vrec_tuning_options *op
         status = vr_check_tuning(tuning, err);
     tuner t = { .indexer = indexer,
                 .asked = &asked,
+                .changes = count_changes(indexer),
                 .is_graph = strcmp(vr_indexer_kind(indexer), "HNSW") == 0,
                 .out = &found };
     if (status == VREC_OK)

@@ -29,44 +29,57 @@ void vr_tuned_free(vrec_indexer *indexer)
 
 /* ---- What is wanted ---- */
 
-/* The place of an option in its backend's table; past the last if it has none of that name. */
-static size_t place_of(const vr_options *options, const char *key)
-{
-    size_t i = 0;
-    while (i < options->table->count && strcmp(options->table->options[i].key, key) != 0)
-        i++;
-    return i;
-}
-
 static bool is_given(const vr_options *options, bool by_query, const char *key)
 {
-    size_t i = place_of(options, key);
+    size_t i = vr_options_place(options, key);
     return i < options->table->count && options->given[i] && (!by_query || options->by_query[i]);
+}
+
+/* What says how much a search looks at. */
+static const char *const settings[] = { "efSearch", "gamma", "nprobe", "budget", "searchk" };
+
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+static bool names_setting(const vr_options *options, bool by_query)
+{
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (is_given(options, by_query, settings[i]))
+            return true;
+    return false;
 }
 
 /* A setting that the caller names wins over a recall, unless the recall was asked for later: by this query,
  * of an indexer that was made with the setting. */
 bool vr_wants_recall(const vr_options *options)
 {
-    static const char *const settings[] = { "efSearch", "gamma", "nprobe", "budget", "searchk" };
     bool by_query = is_given(options, true, "target_recall");
-    if (!is_given(options, false, "target_recall"))
-        return false;
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (is_given(options, by_query, settings[i]))
-            return false;
-    return true;
+    return is_given(options, false, "target_recall") && !names_setting(options, by_query);
+}
+
+void vr_tuned_yield(vr_options *options)
+{
+    for (size_t i = 0; names_setting(options, true) && i < SETTINGS; i++) {
+        size_t place = vr_options_place(options, settings[i]);
+        if (place < options->table->count && !options->by_query[place]) {
+            options->given[place] = false;
+            options->value[place] = 0;
+        }
+    }
 }
 
 /* ---- The setting ---- */
 
-/* The last tuning for so many results; NULL if there is none. */
-static const vr_tuned *find(const vrec_indexer *indexer, size_t top_k)
+/* The last tuning of the index for so many results; NULL if there is none. *stale: there is one of what the
+ * indexer had before. */
+static const vr_tuned *find(const vrec_indexer *indexer, const vr_index *index, size_t top_k, bool *stale)
 {
-    const vr_tuned *tuned = atomic_load(&indexer->tuned);
-    while (tuned && tuned->top_k != top_k)
-        tuned = tuned->earlier;
-    return tuned;
+    *stale = false;
+    for (const vr_tuned *tuned = atomic_load(&indexer->tuned); tuned; tuned = tuned->earlier) {
+        if (tuned->top_k == top_k && tuned->changes == index->changes)
+            return tuned;
+        *stale |= tuned->top_k == top_k;
+    }
+    return NULL;
 }
 
 /* The setting with that recall, by a straight line between two that were measured, over the setting's
@@ -101,12 +114,20 @@ static vrec_status set(const vr_tuned *tuned, int64_t setting, vr_options *optio
     return status == VREC_OK && *tuned->unset ? vr_options_set(options, tuned->unset, "none", err) : status;
 }
 
-vrec_status vr_tuned_apply(const vrec_indexer *indexer, size_t top_k, vr_options *options, vrec_error *err)
+vrec_status vr_tuned_apply(const vrec_indexer *indexer, const vr_index *index, size_t top_k,
+                           vr_options *options, vrec_error *err)
 {
-    double best, recall = (double)options->value[place_of(options, "target_recall")] / VR_OPTION_ONE;
-    const vr_tuned *tuned = find(indexer, top_k);
-    if (strcmp(vr_indexer_kind(indexer), "Flat") == 0)
-        return VREC_OK; /* which finds all */
+    double best,
+        recall = (double)options->value[vr_options_place(options, "target_recall")] / VR_OPTION_ONE;
+    bool stale;
+    const vr_tuned *tuned = find(indexer, index, top_k, &stale);
+    if (vr_indexer_is_exact(indexer))
+        return VREC_OK;
+    if (!tuned && stale)
+        return vr_fail_at(err, VREC_INVALID, vr_in("target_recall"),
+                          "query: target_recall goes by a tuning, and the index has changed since it was "
+                          "tuned for top_k %zu; tune it again, with recall %.6g",
+                          top_k, recall);
     if (!tuned)
         return vr_fail_at(err, VREC_INVALID, vr_in("target_recall"),
                           "query: target_recall goes by a tuning, and this indexer has had none for top_k "

@@ -14,6 +14,7 @@ typedef struct vr_tuned_point {
 /* One tuning. A query on another thread may be reading it, so it lives as long as its indexer. */
 typedef struct vr_tuned {
     struct vr_tuned *earlier;
+    uint64_t changes;   /* of the indexer until then: after another it says nothing any more */
     size_t top_k;       /* what it was made for */
     const char *option; /* that it turned: "efSearch"; static */
     const char *unset;  /* the option that would count beside it; "" if none; static */
@@ -29,7 +30,11 @@ void vr_tuned_free(vrec_indexer *indexer);
 /* Whether the options ask for a recall, rather than for a setting. */
 bool vr_wants_recall(const vr_options *options);
 
-/* Puts the setting that reaches the wanted recall into the options of a query. */
-vrec_status vr_tuned_apply(const vrec_indexer *indexer, size_t top_k, vr_options *options, vrec_error *err);
+/* Puts the setting that reaches the wanted recall into the options of a query of an index. */
+vrec_status vr_tuned_apply(const vrec_indexer *indexer, const vr_index *index, size_t top_k,
+                           vr_options *options, vrec_error *err);
+
+/* Takes the setting of a tuned build out of the options of a query that names another. */
+void vr_tuned_yield(vr_options *options);
 
 #endif

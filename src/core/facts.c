@@ -87,3 +87,17 @@ void vr_fact_set_integer(vr_facts *facts, const char *key, int64_t value)
             write_text(facts, &facts->list[i], "%lld", (long long)value);
         }
 }
+
+void vr_fact_drop(vr_facts *facts, const char *key)
+{
+    vr_facts all;
+    vr_facts_copy(facts, &all);
+    facts->count = 0;
+    for (size_t i = 0; i < all.count; i++)
+        if (strcmp(all.list[i].key, key) != 0) {
+            size_t to = facts->count++;
+            memcpy(facts->texts[to], all.texts[i], sizeof all.texts[i]);
+            facts->list[to] = all.list[i];
+            facts->list[to].text = facts->texts[to];
+        }
+}

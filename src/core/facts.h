@@ -26,6 +26,9 @@ void vr_fact_truth(vr_facts *facts, const char *key, bool value);
 void vr_fact_set(vr_facts *facts, const char *key, const char *text);
 void vr_fact_set_integer(vr_facts *facts, const char *key, int64_t value);
 
+/* Takes those of that key away. */
+void vr_fact_drop(vr_facts *facts, const char *key);
+
 /* A copy that doesn't need the original. */
 void vr_facts_copy(const vr_facts *from, vr_facts *to);
 

@@ -99,6 +99,7 @@ struct vr_index {
     bool ids_beside; /* its file has no room for ids: they go to another beside it, FILE.ids */
     bool mapped;     /* its file is used where it is, and was read by sample */
     bool larger_is_nearer;
+    uint64_t changes; /* that the indexer had before it was given this index; api/ counts them */
     const char *kind; /* of index, as the option says that decides it; NULL where there is one kind */
     vr_scratch_pool scratch;
     vr_facts facts;
@@ -125,6 +126,8 @@ typedef struct vr_backend {
                                    const vrec_build *build, vr_index **out, vrec_error *err);
     vrec_status (*from_index_file)(const vr_options *options, const char *path,
                                    const vrec_progress *progress, vr_index **out, vrec_error *err);
+    /* Whether a build learns from a sample of queries. NULL: none does. */
+    bool (*learns)(const vr_options *options);
     /* What such an index takes: all of a zeroed forecast but the time; and how much work building it is, in
      * a unit of the backend's. NULL where indexes are on a server. */
     vrec_status (*estimate)(const vr_options *options, const vr_plan *plan, vrec_forecast *out,

@@ -303,6 +303,14 @@ vrec_status vr_options_parse(vr_options *options, const char *text, vrec_error *
     return finish(options, &changed, parse_pairs(&changed, text, &(scope){ NULL, NULL }, err));
 }
 
+size_t vr_options_place(const vr_options *options, const char *key)
+{
+    size_t i = 0;
+    while (i < options->table->count && strcmp(options->table->options[i].key, key) != 0)
+        i++;
+    return i;
+}
+
 /* ---- Queries ---- */
 
 vrec_status vr_options_keep(vr_options *out, const vr_options *given, vrec_error *err)

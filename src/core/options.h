@@ -58,6 +58,9 @@ vrec_status vr_options_parse(vr_options *options, const char *text, vrec_error *
 /* Sets one. A failed call changes nothing. */
 vrec_status vr_options_set(vr_options *options, const char *key, const char *value, vrec_error *err);
 
+/* Which of its table an option is; past the last if there is none of that name. */
+size_t vr_options_place(const vr_options *options, const char *key);
+
 /* The text of option i, a "text" or "secret"; "" if unset. */
 const char *vr_options_text(const vr_options *options, size_t i);
 

@@ -5,6 +5,7 @@
 #include "core/ids.h"
 #include "faiss/file.h"
 #include "faiss/format.h"
+#include "faiss/hnsw/kind.h"
 #include "faiss/kinds.h"
 #include "faiss/rows.h"
 #include "faiss/table.h"
@@ -70,6 +71,11 @@ static vrec_status estimate(const vr_options *options, const vr_plan *plan, vrec
     return status;
 }
 
+static bool learns(const vr_options *options)
+{
+    return vr_faiss_kind_wanted(options) == &vr_hnsw_kind;
+}
+
 /* Lists of as many items as all would have. */
 static void shrink(vr_options *options, size_t rows, size_t all)
 {
@@ -84,6 +90,7 @@ const vr_backend vr_faiss_backend = {
     .options = &vr_faiss_options,
     .can = VREC_CAN_BUILD | VREC_CAN_SAVE | VREC_CAN_OPEN | VREC_CAN_ADD | VREC_CAN_OPTIMIZE,
     .from_embeddings = from_embeddings,
+    .learns = learns,
     .from_index_file = vr_faiss_open,
     .verify = vr_faiss_verify,
     .estimate = estimate,

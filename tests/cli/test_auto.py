@@ -29,7 +29,7 @@ def test_what_makes_no_sense(folder):
     np.save("items.npy", np.zeros((50, 8), np.float32))
     build = ("build", "faiss", "items.npy", "-o", "i.index")
     fail(1, "give target_recall", *build, "--index_type", "auto")
-    fail(2, "--target_recall counts with --index_type auto", *build, "--target_recall", 0.9)
+    fail(1, "target_recall is 1; a build takes", *build, "--target_recall", 1)
     fail(1, "asked is for index_type=auto", *build, "--asked", "one")
     fail(1, "ask for Flat, HNSW or IVF", "estimate", "faiss", "--index_type", "auto", "--target_recall", 0.9,
          "--rows", 9, "--dim", 9)

@@ -58,7 +58,8 @@ def test_help_groups_options_by_kind_and_stage(folder):
     assert kinds == sorted(kinds)  # what is for all kinds comes first
     annoy = list(groups("annoy"))
     assert ({"open"}, [], ["--load", "--prefault"]) in annoy
-    assert ({"query"}, [], ["--searchk", "--fill", "--target_recall"]) in annoy
+    assert ({"query"}, [], ["--searchk", "--fill"]) in annoy
+    assert ({"build", "query"}, [], ["--target_recall"]) in annoy
     assert succeed("help", "ANNOY") == succeed("help", "annoy")
 
 

@@ -59,6 +59,22 @@ def test_a_forest(folder):
     fail(2, "a file of annoy holds no setting", "tune", "annoy", "--d", 16, "i.ann", "-o", "x.ann")
 
 
+def test_a_build_says_the_recall(folder):
+    build("--index_type", "HNSW", "--m", 6)
+    for sample in ((), ("--queries", "users.npy")):
+        text = succeed("build", "faiss", "--index_type", "HNSW", "--m", 6, "--target_recall", 0.9, "items.npy", *sample,
+                       "-o", "tuned.index")
+        setting = re.search(r"^tuned: ((?:gamma|efSearch)=\S+) has recall 0.9 of 10$", text, re.M)[1]
+        if not sample:  # it is what is tuned by itself
+            assert setting == succeed("tune", "faiss", "i.index", "--recall", 0.9, "-q").strip()
+            succeed("tune", "faiss", "i.index", "--recall", 0.9, "-o", "other.index")
+            with open("tuned.index", "rb") as one, open("other.index", "rb") as other:
+                assert one.read() == other.read()
+    text = succeed("build", "annoy", "--target_recall", 0.8, "items.npy", "-o", "i.ann", "--queries", "users.npy")
+    assert re.search(r"^tuned: searchk=\d+ has recall 0.8 of 10$", text, re.M)
+    assert "tuned" not in succeed("build", "faiss", "--target_recall", 0.8, "items.npy", "-o", "i.index")
+
+
 def test_a_query_says_the_recall(folder):
     build("--index_type", "IVF", "--nlists", 30)
     np.save("many.npy", np.random.default_rng(7).standard_normal((2500, 16)).astype(np.float32))

@@ -507,3 +507,20 @@ void scenario_init(size_t number)
     if (kind == 0)
         assert_true(holds("a.index", l2_file, SIZE));
 }
+
+/* A graph with the setting that has the recall, and half of the sample learned; or none. */
+vrec_status scenario_build_tuned(vrec_error *err)
+{
+    vrec_builder *builder;
+    vrec_indexer *indexer = NULL;
+    vrec_matrix items = vrec_matrix_f32(points, FEW, DIM), queries = vrec_matrix_f32(points, 8, DIM);
+    vrec_build build = { .struct_size = sizeof build, .queries = &queries };
+    vrec_status status =
+        vrec_builder_factory("faiss", "index_type=HNSW,m=4,threads=1,target_recall=0.5", &builder, err);
+    if (status == VREC_OK)
+        status = vrec_from_embeddings(builder, &items, &build, &indexer, err);
+    assert_true((status == VREC_OK) == (indexer != NULL));
+    vrec_indexer_free(indexer);
+    vrec_builder_free(builder);
+    return status;
+}

@@ -64,6 +64,8 @@ static void every_allocation_of_tunings(void **state)
         scenario_init(kind);
         fail_each(scenario_tune, FAULT_MEMORY, ENOMEM, MAY_FAIL);
     }
+    scenario_init(5); /* for its points */
+    assert_true(fail_each(scenario_build_tuned, FAULT_MEMORY, ENOMEM, MAY_FAIL) > 0);
 }
 
 static void codes_are_left_out(void **state)

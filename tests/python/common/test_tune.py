@@ -51,6 +51,30 @@ def test_a_query_says_the_recall(kind, vectors):
             index.query(users, 10, target_recall=1)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_build_says_the_recall(kind, vectors):
+    items, users = vectors
+    backend, options = KINDS[kind]
+    exact = vrec.builder_factory("faiss").from_embeddings(items).query(users, 10)[0]
+    for sample in (None, users):
+        with vrec.builder_factory(backend, target_recall=0.8, **options).from_embeddings(items, queries=sample) as index:
+            found = index.query(users, 10)[0]
+            assert "has recall 0.8 of 10" in index.info()["tuned"]
+        assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), exact.tolist())]) > 0.77
+
+
+def test_a_tuning_ends_with_a_change(vectors):
+    items, users = vectors
+    with vrec.builder_factory("faiss", index_type="HNSW", m=8).from_embeddings(items) as index:
+        index.tune(users, recall=0.9)
+        for change in (lambda: index.add(users), index.optimize):
+            index.query(users, 10, target_recall=0.9)
+            change()
+            with pytest.raises(vrec.OptionError, match="has changed since it was tuned for top_k 10"):
+                index.query(users, 10, target_recall=0.9)
+            index.tune(users, recall=0.9)
+
+
 def test_a_picture(vectors, tmp_path):
     items, users = vectors
     tunings = {}
