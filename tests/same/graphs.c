@@ -28,9 +28,13 @@ static const struct {
     { "m=6,metric=IP", "cf03185c562d694ea9dcf111f817bf4e140cde4931d2b07ff8b0f1dafb0890df", 4000, 24, 1, 500,
       0 },
     { "m=6", "db667e84c87f04aa965f06336ee48c258b25f4364c61b46508711ffb4e910fff", 4000, 24, 0, 500, 0 },
-    { "m=5", "678c3ce242c57dd2780e7364d95792a6cce6fc27d0e0ba0d859c26a08a2691f8", 5000, 24, 0, 0, 2500 },
-    { "m=5,metric=IP", "fbf676d9e613c05c7a4915409ccf80f8cd4d9a6aa1786d39fffb309c4203265f", 4000, 20, 1, 0,
+    { "m=5", "e89f12ca9845b7f10513ebbfc812df113f39ac74cfdf0130aceb7877a84c1dc6", 5000, 24, 0, 0, 2500 },
+    { "m=5,metric=IP", "594da63e9f0bd8f8027061a7f6247772ba1acd37fa3344542edf1283fbb5eb47", 4000, 20, 1, 0,
       1500 },
+    { "m=5", "0deb903f5706626d82135ef2e1bd1e877f205b675aeb0fc36512651d10d78243", 4000, 24, 0, 0,
+      12 }, /* few */
+    { "m=5,metric=IP", "a4780ac0fc669c13b4117573418d47ebd61c67550a69e19366f13cc30ba9134c", 4000, 20, 1, 0,
+      12 },
 };
 
 static float *make_items(size_t rows, size_t dim, int skewed)

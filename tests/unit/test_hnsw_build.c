@@ -417,6 +417,31 @@ static void the_nearest_is_linked_later(void **state)
     free(items);
 }
 
+/* Where many are added, an item that was there before is linked with the nearest of these, too, though it
+ * is near to few of them: half of the others lie around it, in a wide shell. */
+static void old_items_hear_of_new_ones(void **state)
+{
+    enum { ROWS = 6000, OLD = 3000, DIM = 12 };
+    float *items = random_items(ROWS, DIM);
+    vr_hnsw_plan plan = plan_of(4);
+    size_t linked = 0;
+    (void)state;
+    for (size_t i = 0; i < OLD / 2 * DIM; i++)
+        items[i] *= 1.5f;
+    vr_hnsw_graph old = build(&plan, items, OLD, DIM), all = build_on(&plan, &old, items, ROWS, DIM);
+    for (size_t i = 0; i < OLD / 2; i++) {
+        bool hears = false;
+        for (size_t j = 0; j < all.degree; j++)
+            hears |= all.base[i * all.degree + j] >= OLD && all.base[i * all.degree + j] < ROWS;
+        linked += hears;
+    }
+    assert_in_range(linked, OLD / 2 * 9 / 10,
+                    OLD / 2); /* 97 %; of their own accord, new ones link to 45 % */
+    vr_hnsw_graph_free(&all);
+    vr_hnsw_graph_free(&old);
+    free(items);
+}
+
 /* Groups far from each other: those that are added are all in a new one, to which nobody linked before. */
 static void a_new_group_is_reached(void **state)
 {
@@ -490,6 +515,7 @@ int main(void)
         cmocka_unit_test(a_build_can_be_stopped),
         cmocka_unit_test(graphs_that_are_built_on_are_sound),
         cmocka_unit_test(the_nearest_is_linked_later),
+        cmocka_unit_test(old_items_hear_of_new_ones),
         cmocka_unit_test(a_new_group_is_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

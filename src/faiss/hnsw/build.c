@@ -20,10 +20,14 @@
  * best for, then by angle for the rest. Before them, on level 0, come links to items that the same queries
  * want (company.c): a sample of queries says which, or else pairs of items do, taken for queries.
  *
- * A graph that is there already can be built on (vr_hnsw_build_on): then only new nodes are divided into
- * leaves and choose, but their candidates are also those that a search of the old graph finds (seek.c), and
- * nodes of it that they link to choose anew (welcome.c). Such new nodes have no company: if it takes half
- * of their rows, too few old ones hear of them.
+ * A graph that is there already can be built on (vr_hnsw_build_on). Its nodes are called settled: they keep
+ * their links until new nodes have chosen, and then choose anew among these and those that link to them
+ * (welcome.c). Where new nodes are many, all nodes are divided into leaves. Only the new ones look for
+ * candidates in all of their leaves; settled ones, in a few, look for new ones (back): by links of others
+ * alone, a node that is nobody's nearest would hear of none of them, nor they of it, and be found less
+ * often than before. Company is asked for anew, for all nodes. Where new nodes are few, that would take
+ * longer than the rest. Then only these are divided, a search of the old graph finds settled candidates for
+ * each (seek.c), and company stays as it is.
  *
  * Who owns what: the points belong to the build, the candidates and the sources to the level that is being
  * made. In both choices, a row of links is written by the thread that has taken its node, and read by
@@ -55,7 +59,8 @@ enum {
     PORTION = 256,
     PER_LEAF_MAX = 256,
     PER_LEAF_M = 10,
-    PHASES = 4 /* of a level that count for progress, each a step for every node */
+    JOINT_SHARE = 4, /* where one item of so many or more is new, old and new ones are divided together */
+    PHASES = 4       /* of a level that count for progress, each a step for every node */
 };
 
 uint64_t vr_hnsw_random(uint64_t *state)
@@ -92,7 +97,7 @@ vrec_status vr_hnsw_work(vr_hnsw_building *b, size_t count, size_t portion, uint
  * those that link to them. */
 typedef struct choosing {
     vr_hnsw_building *b;
-    const vr_hnsw_nodes *nodes;
+    const vr_hnsw_nodes *nodes;   /* none of them settled */
     const vr_hnsw_points *points; /* what is near: the building's points, or its products */
     const vr_hnsw_candidates *candidates;
     const vr_hnsw_sources *sources;
@@ -166,8 +171,8 @@ static vrec_status run(void *context, vr_worker *me, vrec_error *err)
 
 /* Both choices, by distance or by inner product. The sources are kept where nodes of an old graph are among
  * those that are linked to. */
-static vrec_status choose(choosing *c, vr_hnsw_candidates *candidates, vr_hnsw_sources *sources,
-                          vrec_error *err)
+static vrec_status choose(choosing *c, const vr_hnsw_nodes *all, vr_hnsw_candidates *candidates,
+                          const vr_hnsw_candidates *back, vr_hnsw_sources *sources, vrec_error *err)
 {
     vr_hnsw_building *b = c->b;
     c->candidates = candidates;
@@ -175,7 +180,7 @@ static vrec_status choose(choosing *c, vr_hnsw_candidates *candidates, vr_hnsw_s
     vrec_status status = vr_hnsw_work(b, c->nodes->count, PORTION, c->nodes->count, run, c, err);
     vr_hnsw_candidates_free(candidates);
     if (status == VREC_OK)
-        status = vr_hnsw_sources_make(b, c->nodes, c->stand, sources, err);
+        status = vr_hnsw_sources_make(b, all, c->stand, back, sources, err);
     c->sources = sources;
     if (status == VREC_OK)
         status = vr_hnsw_work(b, c->nodes->count, PORTION, c->nodes->count, run, c, err);
@@ -184,23 +189,28 @@ static vrec_status choose(choosing *c, vr_hnsw_candidates *candidates, vr_hnsw_s
     return status;
 }
 
-/* Puts every node's company to the front of its row; returns how many they are. */
-static const uint8_t *seat_company(vr_hnsw_building *b)
+static size_t old_rows(const vr_hnsw_building *b)
 {
-    const vr_hnsw_company *company = b->company;
-    for (size_t i = 0; i < b->graph->rows; i++)
-        memcpy(vr_hnsw_links(b->graph, (uint32_t)i, 0), company->ids + i * company->width,
-               company->counts[i] * sizeof *company->ids);
-    return company->counts;
+    return b->old ? b->old->rows : 0;
 }
 
-/* Of the nodes on a level that are to be linked: those that aren't of an old graph. */
+/* Puts every new node's company to the front of its row; returns how many they are. */
+static const uint8_t *seat_company(vr_hnsw_building *b)
+{
+    for (size_t i = old_rows(b); i < b->graph->rows; i++)
+        vr_hnsw_company_seat(b->company, (uint32_t)i, vr_hnsw_links(b->graph, (uint32_t)i, 0));
+    return b->company->counts + old_rows(b);
+}
+
+/* The nodes on a level; those of an old graph are settled. */
 static vr_hnsw_nodes nodes_of(const vr_hnsw_building *b, size_t level, uint32_t *ids)
 {
     vr_hnsw_nodes nodes = { .ids = ids, .level = level };
-    for (size_t i = b->old ? b->old->rows : 0; i < b->graph->rows; i++)
-        if (b->graph->levels[i] > level)
+    for (size_t i = 0; i < b->graph->rows; i++)
+        if (b->graph->levels[i] > level) {
+            nodes.settled += i < old_rows(b);
             ids[nodes.count++] = (uint32_t)i;
+        }
     return nodes;
 }
 
@@ -208,29 +218,30 @@ static vr_hnsw_nodes nodes_of(const vr_hnsw_building *b, size_t level, uint32_t 
 static vrec_status build_level(vr_hnsw_building *b, size_t level, uint32_t *ids, uint8_t *best,
                                vrec_error *err)
 {
-    vr_hnsw_nodes nodes = nodes_of(b, level, ids);
-    vr_hnsw_candidates by_distance = { 0 }, by_product = { 0 };
+    vr_hnsw_nodes all = nodes_of(b, level, ids), nodes = vr_hnsw_unsettled(&all);
+    vr_hnsw_candidates by_distance = { 0 }, by_product = { 0 }, back = { 0 };
     vr_hnsw_sources near = { 0 }, wanting = { 0 };
     choosing c = { .b = b, .nodes = &nodes, .best = best };
     if (nodes.count == 0 || vr_hnsw_degree(b->graph, level) == 0)
         return VREC_OK;
-    vrec_status status = vr_hnsw_candidates_find(b, &nodes, &by_distance, &by_product, err);
+    vrec_status status = vr_hnsw_candidates_find(b, &all, &by_distance, &by_product, &back, err);
     if (b->company && level == 0)
         c.stand = seat_company(b);
     if (status == VREC_OK && b->products) {
         c.points = b->products;
-        status = choose(&c, &by_product, &wanting, err);
+        status = choose(&c, &all, &by_product, NULL, &wanting, err);
         c.stand = best;
     }
     c.points = b->points;
     if (status == VREC_OK)
-        status = choose(&c, &by_distance, &near, err);
-    if (status == VREC_OK && b->old)
-        status = vr_hnsw_welcome(b, level, &near, &wanting, ids, err);
+        status = choose(&c, &all, &by_distance, &back, &near, err);
+    if (status == VREC_OK)
+        status = vr_hnsw_welcome(b, &all, &back, &near, &wanting, err);
     vr_hnsw_sources_free(&near);
     vr_hnsw_sources_free(&wanting);
     vr_hnsw_candidates_free(&by_distance);
     vr_hnsw_candidates_free(&by_product);
+    vr_hnsw_candidates_free(&back);
     return status;
 }
 
@@ -244,7 +255,7 @@ static vrec_status build_levels(vr_hnsw_building *b, vrec_error *err)
     uint64_t looks = b->products ? 2 : 1, phases = PHASES + 2 * (looks - 1) + (b->old ? looks : 0);
     vrec_status status =
         ids && best ? VREC_OK : vr_fail_memory(err, graph->rows * (sizeof *ids + 1), "building a graph");
-    for (size_t i = b->old ? b->old->rows : 0; i < graph->rows; i++)
+    for (size_t i = old_rows(b); i < graph->rows; i++)
         b->total += (uint64_t)graph->levels[i] * phases;
     for (size_t level = 0; level <= graph->top && status == VREC_OK; level++)
         status = build_level(b, level, ids, best, err);
@@ -339,7 +350,7 @@ static vrec_status build_best(const vr_hnsw_plan *plan, vr_hnsw_building *b, con
         vr_hnsw_points_make(items, b->graph->rows, dim, true, b->threads, b->progress, &points, err);
     if (status == VREC_OK)
         status = lengths_differ(&points, differ, err);
-    bool learns = !b->old && (*differ || plan->queries);
+    bool learns = b->joint && (*differ || plan->queries);
     if (status == VREC_OK && (*differ || learns))
         status = vr_hnsw_products_make(&points, &products, err);
     if (status == VREC_OK && learns)
@@ -372,6 +383,7 @@ static vrec_status build_links(const vr_hnsw_plan *plan, const vr_hnsw_graph *ol
                                vrec_error *err)
 {
     vr_hnsw_building b = { .old = old,
+                           .joint = !old || graph->rows / JOINT_SHARE <= graph->rows - old->rows,
                            .graph = graph,
                            .per_leaf = vr_hnsw_per_leaf(plan),
                            .threads = plan->threads,

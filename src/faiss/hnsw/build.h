@@ -52,8 +52,11 @@ vrec_status vr_hnsw_build_links(const vr_hnsw_plan *plan, const float *items, si
                                 const vrec_progress *progress, vr_hnsw_graph *graph, vrec_error *err);
 
 /* The same for items of which the first, if any, have a graph already: a copy of that, with the others in
- * it. plan says of it m and ef_construction, and the seed that levels are drawn with; no queries. Cost: as
- * that of a build of the others, and a pass over all items. */
+ * it. plan says of it m and ef_construction, and the seed that levels are drawn with; no queries. Cost:
+ * that of a build of the others, and half as much again where they are as many as the first; twice to three
+ * times as much where they are fewer than a third of these; and a pass over all items. Memory: candidates
+ * are the others' alone, but 48 bytes for each of the first and, where the others are many, its division
+ * into leaves. */
 vrec_status vr_hnsw_build_on(const vr_hnsw_plan *plan, const vr_hnsw_graph *old, const float *items,
                              size_t rows, size_t dim, const vrec_progress *progress, vr_hnsw_graph *graph,
                              vrec_error *err);

@@ -18,6 +18,7 @@ typedef struct vr_hnsw_building {
         *products; /* of the same, where the inner product isn't a matter of angles; or NULL */
     const struct vr_hnsw_company *company; /* of all items, where a sample of queries was given; or NULL */
     const vr_hnsw_graph *old;              /* whose nodes are the first, and keep their levels; or NULL */
+    bool joint; /* nodes of the old graph, if any, are divided into leaves together with the others */
     vr_hnsw_graph *graph;
     size_t per_leaf; /* how many of the nearest in each of its leaves are candidates for a node's links */
     size_t threads;
@@ -30,11 +31,20 @@ typedef struct vr_hnsw_building {
 typedef struct vr_hnsw_nodes {
     const uint32_t *ids; /* ascending */
     size_t count;
+    size_t settled; /* the first so many have links already, and are only there to be linked to */
     size_t level;
 } vr_hnsw_nodes;
 
-/* Candidates for the links of nodes: those of the node at a place are width ids from ids + place * width
- * on, of which some may be twice there, or VR_HNSW_NOBODY. */
+/* Those of them that aren't settled. */
+static inline vr_hnsw_nodes vr_hnsw_unsettled(const vr_hnsw_nodes *nodes)
+{
+    return (vr_hnsw_nodes){ .ids = nodes->ids + nodes->settled,
+                            .count = nodes->count - nodes->settled,
+                            .level = nodes->level };
+}
+
+/* Candidates for the links of nodes: those of the node at a place, counted without settled ones, are width
+ * ids from ids + place * width on, of which some may be twice there, or VR_HNSW_NOBODY. */
 typedef struct vr_hnsw_candidates {
     size_t width;
     uint32_t *ids;

@@ -294,6 +294,12 @@ vrec_status vr_hnsw_company_find(vr_hnsw_building *b, const vr_hnsw_points *amon
     return status;
 }
 
+size_t vr_hnsw_company_seat(const vr_hnsw_company *company, uint32_t node, uint32_t *row)
+{
+    memcpy(row, company->ids + node * company->width, company->counts[node] * sizeof *row);
+    return company->counts[node];
+}
+
 void vr_hnsw_company_free(vr_hnsw_company *company)
 {
     vr_free(company->ids);

@@ -22,6 +22,9 @@ typedef struct vr_hnsw_company {
 vrec_status vr_hnsw_company_find(vr_hnsw_building *b, const vr_hnsw_points *among,
                                  const vrec_matrix *queries, const float *items, size_t width,
                                  vr_hnsw_company *company, vrec_error *err);
+/* Puts a node's company to the front of its row; returns how many they are. */
+size_t vr_hnsw_company_seat(const vr_hnsw_company *company, uint32_t node, uint32_t *row);
+
 void vr_hnsw_company_free(vr_hnsw_company *company); /* what it holds; zeroed is fine */
 
 #endif

@@ -6,18 +6,24 @@
 #include "faiss/hnsw/partition.h"
 #include "faiss/hnsw/seek.h"
 
-/* Which members of a leaf are compared with all, by what, and where what is found goes: the nearest of each
- * of a node's leaves side by side, from first on among its candidates. */
+/* Which members of a leaf are compared with which, by what, and where what is found goes: the nearest of
+ * each of a node's leaves side by side, from first on among its candidates. */
 typedef struct look {
     const vr_hnsw_points *points;
-    uint32_t rate; /* of the members one out of so many, drawn by its id */
+    bool back;     /* settled nodes ask, for those that aren't; else these ask, for all */
+    size_t leaves; /* in which a node asks: so many, the leaders of which are nearest to it */
+    uint32_t rate; /* of the members one out of so many is in question, drawn by its id */
     size_t k;      /* the nearest of them, in each leaf */
     vr_hnsw_candidates *candidates;
     size_t first;
-    uint32_t lots, lots_end; /* which nodes want it: those whose lot is from lots up to before lots_end */
+    uint32_t lots, lots_end; /* which nodes ask: those whose lot is from lots up to before lots_end */
 } look;
 
-enum { LOOKS_MAX = 5, LOTS = 4 };
+enum {
+    LOOKS_MAX = 6,
+    LOTS = 4,
+    BACK_LEAVES = 3 /* in which a settled node asks */
+};
 
 /* A number below LOTS that a node has for itself. */
 static uint32_t lot_of(uint32_t node)
@@ -38,7 +44,7 @@ typedef struct tools {
     const look *look;
     vr_hnsw_group group;
     vr_hnsw_nearest *nearest;
-    uint32_t *ids; /* of the members that are in the group */
+    uint32_t *ids; /* of the members in question */
 } tools;
 
 static vrec_status take_tools(const searching *s, const look *look, tools *t, vrec_error *err)
@@ -74,47 +80,61 @@ static void put_found(const tools *t, size_t q, uint32_t node, uint32_t *to)
 /* By distance, every leaf draws others: nodes so near each other that they share all of their leaves are
  * found by somebody from outside only if several of them are drawn. By inner product, those that are drawn
  * are the same everywhere, so that they come to know each other. */
-static void set_group(tools *t, size_t leaf, const uint32_t *ids, size_t count)
+static bool is_drawn(const look *look, size_t leaf, uint32_t id)
 {
-    const look *look = t->look;
     uint32_t shift = look->points->directions ? 0 : (uint32_t)leaf * 0x85ebca6bu;
-    size_t drawn = 0;
-    for (size_t i = 0; i < count; i++)
-        if (look->rate == 1 || ((ids[i] + shift) * 0x9e3779b1u >> 16) % look->rate == 0)
-            t->ids[drawn++] = ids[i];
-    vr_hnsw_group_set(&t->group, t->ids, drawn);
+    return look->rate == 1 || ((id + shift) * 0x9e3779b1u >> 16) % look->rate == 0;
 }
 
-/* ids: of the members. */
-static void search_leaf(const searching *s, tools *t, size_t leaf, const uint32_t *ids)
+static void set_group(const searching *s, tools *t, size_t leaf)
 {
     const vr_hnsw_partition *p = s->partition;
-    const uint32_t *members = p->members + p->starts[leaf];
-    const uint8_t *slots = p->slots + p->starts[leaf];
+    size_t count = 0;
+    for (size_t at = p->starts[leaf]; at < p->starts[leaf + 1]; at++) {
+        uint32_t id = s->nodes->ids[p->members[at]];
+        if (t->look->back ? p->members[at] >= s->nodes->settled : is_drawn(t->look, leaf, id))
+            t->ids[count++] = id;
+    }
+    vr_hnsw_group_set(&t->group, t->ids, count);
+}
+
+/* Whether a member, which stands there in the partition, asks who is near. */
+static bool asks(const searching *s, const look *look, size_t at)
+{
+    size_t place = s->partition->members[at];
+    uint32_t lot = lot_of(s->nodes->ids[place]);
+    return (place < s->nodes->settled) == look->back && s->partition->slots[at] < look->leaves &&
+           lot >= look->lots && lot < look->lots_end;
+}
+
+/* Answers count members, at most as many as can ask at a time. at: where they stand in the partition. */
+static void answer(const searching *s, tools *t, const size_t *at, size_t count)
+{
+    const vr_hnsw_partition *p = s->partition;
     const look *look = t->look;
-    size_t count = p->starts[leaf + 1] - p->starts[leaf], width = vr_hnsw_nearest_width(look->points);
-    set_group(t, leaf, ids, count);
-    for (size_t first = 0; first < count; first += width) {
-        size_t here = vr_min(width, count - first);
-        vr_hnsw_nearest_find(t->nearest, &t->group, ids + first, here);
-        for (size_t q = 0; q < here; q++) {
-            size_t i = first + q;
-            if (lot_of(ids[i]) < look->lots || lot_of(ids[i]) >= look->lots_end)
-                continue;
-            size_t at = members[i] * look->candidates->width + look->first + slots[i] * look->k;
-            put_found(t, q, ids[i], look->candidates->ids + at);
-        }
+    uint32_t centers[VR_TILE_QUERIES_MAX];
+    for (size_t q = 0; q < count; q++)
+        centers[q] = s->nodes->ids[p->members[at[q]]];
+    vr_hnsw_nearest_find(t->nearest, &t->group, centers, count);
+    for (size_t q = 0; q < count; q++) {
+        size_t place = p->members[at[q]] - (look->back ? 0 : s->nodes->settled);
+        size_t to = place * look->candidates->width + look->first + p->slots[at[q]] * look->k;
+        put_found(t, q, centers[q], look->candidates->ids + to);
     }
 }
 
-static void search_leaves(const searching *s, tools *t, uint32_t *ids, vr_worker *me)
+static void search_leaf(const searching *s, tools *t, size_t leaf)
 {
     const vr_hnsw_partition *p = s->partition;
-    for (size_t leaf, count; vr_work_take(me, &leaf, &count);) {
-        for (size_t i = p->starts[leaf]; i < p->starts[leaf + 1]; i++)
-            ids[i - p->starts[leaf]] = s->nodes->ids[p->members[i]];
-        for (size_t l = 0; l < s->look_count; l++)
-            search_leaf(s, &t[l], leaf, ids);
+    size_t asking[VR_TILE_QUERIES_MAX], count = 0, width = vr_hnsw_nearest_width(t->look->points);
+    set_group(s, t, leaf);
+    for (size_t at = p->starts[leaf]; at < p->starts[leaf + 1]; at++) {
+        if (asks(s, t->look, at))
+            asking[count++] = at;
+        if (count == width || (count > 0 && at + 1 == p->starts[leaf + 1])) {
+            answer(s, t, asking, count);
+            count = 0;
+        }
     }
 }
 
@@ -122,15 +142,14 @@ static vrec_status run(void *context, vr_worker *me, vrec_error *err)
 {
     const searching *s = context;
     tools t[LOOKS_MAX] = { 0 };
-    uint32_t *ids = vr_alloc(s->largest, sizeof *ids);
-    vrec_status status = ids ? VREC_OK : vr_fail_memory(err, s->largest * sizeof *ids, "comparing items");
+    vrec_status status = VREC_OK;
     for (size_t l = 0; l < s->look_count && status == VREC_OK; l++)
         status = take_tools(s, &s->looks[l], &t[l], err);
-    if (status == VREC_OK)
-        search_leaves(s, t, ids, me);
+    for (size_t leaf, count; status == VREC_OK && vr_work_take(me, &leaf, &count);)
+        for (size_t l = 0; l < s->look_count; l++)
+            search_leaf(s, &t[l], leaf);
     for (size_t l = 0; l < s->look_count; l++)
         free_tools(&t[l]);
-    vr_free(ids);
     return status;
 }
 
@@ -139,6 +158,7 @@ static void add_look(searching *s, const vr_hnsw_points *points, uint32_t rate, 
                      vr_hnsw_candidates *candidates, size_t first, uint32_t lots, uint32_t lots_end)
 {
     s->looks[s->look_count++] = (look){ .points = points,
+                                        .leaves = s->partition->overlap,
                                         .rate = rate,
                                         .k = per_leaf * VR_HNSW_OVERLAP / s->partition->overlap,
                                         .candidates = candidates,
@@ -159,9 +179,22 @@ static void add_best_looks(searching *s, const vr_hnsw_points *products, vr_hnsw
                  looks[i].lots_end);
 }
 
+/* A settled node that few are near to would hear of none of the others: so it asks, too. */
+static void add_back_look(searching *s, const vr_hnsw_points *points, vr_hnsw_candidates *back)
+{
+    size_t leaves = vr_min(BACK_LEAVES, s->partition->overlap);
+    s->looks[s->look_count++] = (look){ .points = points,
+                                        .back = true,
+                                        .leaves = leaves,
+                                        .rate = 1,
+                                        .k = back->width / leaves,
+                                        .candidates = back,
+                                        .lots_end = LOTS };
+}
+
 static vrec_status search(vr_hnsw_building *b, const vr_hnsw_nodes *nodes,
                           const vr_hnsw_partition *partition, vr_hnsw_candidates *near,
-                          vr_hnsw_candidates *best, vrec_error *err)
+                          vr_hnsw_candidates *best, vr_hnsw_candidates *back, vrec_error *err)
 {
     searching s = { .nodes = nodes, .partition = partition };
     for (size_t l = 0; l < partition->leaf_count; l++)
@@ -171,14 +204,16 @@ static vrec_status search(vr_hnsw_building *b, const vr_hnsw_nodes *nodes,
              VR_HNSW_LEADERS + VR_HNSW_OVERLAP * b->per_leaf, 0, LOTS);
     if (b->products)
         add_best_looks(&s, b->products, best);
-    return vr_hnsw_work(b, partition->leaf_count, 1, nodes->count, run, &s, err);
+    if (nodes->settled > 0)
+        add_back_look(&s, b->points, back);
+    return vr_hnsw_work(b, partition->leaf_count, 1, nodes->count - nodes->settled, run, &s, err);
 }
 
 static vrec_status take_candidates(size_t count, size_t width, vr_hnsw_candidates *candidates,
                                    vrec_error *err)
 {
     *candidates = (vr_hnsw_candidates){ .width = width };
-    if (width == 0)
+    if (count == 0 || width == 0)
         return VREC_OK;
     candidates->ids = vr_alloc(count, width * sizeof *candidates->ids);
     return candidates->ids ? VREC_OK
@@ -186,21 +221,11 @@ static vrec_status take_candidates(size_t count, size_t width, vr_hnsw_candidate
                                             "the candidates for the links of a graph");
 }
 
-static size_t sought_near(const vr_hnsw_building *b)
-{
-    return b->old ? VR_HNSW_OVERLAP * b->per_leaf : 0;
-}
-
-static size_t sought_best(const vr_hnsw_building *b)
-{
-    return b->old && b->products ? VR_HNSW_OVERLAP * VR_HNSW_BEST_PER_LEAF : 0;
-}
-
-/* Nodes of an old graph are candidates, too: as many as its leaves give a node. */
+/* As many settled nodes as leaves of them would give a node. */
 static vrec_status seek(vr_hnsw_building *b, const vr_hnsw_nodes *nodes, vr_hnsw_candidates *near,
                         vr_hnsw_candidates *best, vrec_error *err)
 {
-    size_t count = sought_near(b), most = sought_best(b);
+    size_t count = VR_HNSW_OVERLAP * b->per_leaf, most = VR_HNSW_OVERLAP * VR_HNSW_BEST_PER_LEAF;
     vrec_status status = vr_hnsw_seek(b, nodes, b->points, near, near->width - count, count, err);
     if (status == VREC_OK && b->products)
         status = vr_hnsw_seek(b, nodes, b->products, best, best->width - most, most, err);
@@ -208,21 +233,29 @@ static vrec_status seek(vr_hnsw_building *b, const vr_hnsw_nodes *nodes, vr_hnsw
 }
 
 vrec_status vr_hnsw_candidates_find(vr_hnsw_building *b, const vr_hnsw_nodes *nodes,
-                                    vr_hnsw_candidates *near, vr_hnsw_candidates *best, vrec_error *err)
+                                    vr_hnsw_candidates *near, vr_hnsw_candidates *best,
+                                    vr_hnsw_candidates *back, vrec_error *err)
 {
     vr_hnsw_partition partition = { 0 };
-    size_t width = VR_HNSW_LEADERS + VR_HNSW_OVERLAP * (b->per_leaf + VR_HNSW_PER_SPARSE_LEAF);
-    size_t best_width = b->products ? VR_HNSW_OVERLAP * VR_HNSW_BEST_PER_LEAF : 0;
-    *best = (vr_hnsw_candidates){ 0 };
-    vrec_status status = take_candidates(nodes->count, width + sought_near(b), near, err);
+    vr_hnsw_nodes fresh = vr_hnsw_unsettled(nodes);
+    const vr_hnsw_nodes *divided = b->joint ? nodes : &fresh;
+    size_t ways = b->joint ? 1 : 2;
+    size_t width = VR_HNSW_LEADERS + VR_HNSW_OVERLAP * (ways * b->per_leaf + VR_HNSW_PER_SPARSE_LEAF);
+    size_t best_width = b->products ? ways * VR_HNSW_OVERLAP * VR_HNSW_BEST_PER_LEAF : 0;
+    *best = *back = (vr_hnsw_candidates){ 0 };
+    vrec_status status = take_candidates(fresh.count, width, near, err);
     if (status == VREC_OK)
-        status = take_candidates(nodes->count, best_width + sought_best(b), best, err);
+        status = take_candidates(fresh.count, best_width, best, err);
     if (status == VREC_OK)
-        status = vr_hnsw_partition_make(b, nodes, near, &partition, err);
+        status = take_candidates(divided->settled, VR_HNSW_BACK, back, err);
     if (status == VREC_OK)
-        status = search(b, nodes, &partition, near, best, err);
-    if (status == VREC_OK && b->old)
-        status = seek(b, nodes, near, best, err);
+        status = vr_hnsw_partition_make(b, divided, near, &partition, err);
+    if (status == VREC_OK)
+        status = search(b, divided, &partition, near, best, back, err);
+    if (status == VREC_OK && !b->joint)
+        status = seek(b, &fresh, near, best, err);
+    else if (b->old) /* the steps of a search that nobody needs */
+        b->done += fresh.count * (b->products ? 2 : 1);
     vr_hnsw_partition_free(&partition);
     return status;
 }

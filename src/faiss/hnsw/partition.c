@@ -45,6 +45,14 @@ static uint32_t number_of(const dividing *d, uint32_t leader)
     return (uint32_t)low;
 }
 
+/* Into the candidates at a place. */
+static void put_leaders(dividing *d, size_t place, const uint64_t *keys, size_t found)
+{
+    uint32_t *to = d->candidates->ids + place * d->candidates->width;
+    for (size_t s = 0; s < VR_HNSW_LEADERS; s++)
+        to[s] = s < found ? vr_topk_row(keys[s]) : VR_HNSW_NOBODY;
+}
+
 static void find_leaders(dividing *d, vr_hnsw_nearest *nearest, size_t first, size_t count)
 {
     size_t width = vr_hnsw_nearest_width(d->points);
@@ -54,11 +62,10 @@ static void find_leaders(dividing *d, vr_hnsw_nearest *nearest, size_t first, si
         for (size_t q = 0; q < here; q++) {
             const uint64_t *keys;
             size_t found = vr_hnsw_nearest_found(nearest, q, &keys);
-            uint32_t *to = d->candidates->ids + (i + q) * d->candidates->width;
-            for (size_t s = 0; s < VR_HNSW_LEADERS; s++)
-                to[s] = s < found ? vr_topk_row(keys[s]) : VR_HNSW_NOBODY;
+            if (i + q >= d->nodes->settled)
+                put_leaders(d, i + q - d->nodes->settled, keys, found);
             for (size_t s = 0; s < VR_HNSW_OVERLAP && d->nearest; s++) /* there are more leaders */
-                d->nearest[(i + q) * VR_HNSW_OVERLAP + s] = number_of(d, to[s]);
+                d->nearest[(i + q) * VR_HNSW_OVERLAP + s] = number_of(d, vr_topk_row(keys[s]));
         }
     }
 }
@@ -108,6 +115,15 @@ static size_t pieces_of(size_t members)
     return (members + VR_HNSW_LEAF_MAX - 1) / VR_HNSW_LEAF_MAX;
 }
 
+/* The place of the node that comes next. Settled ones and others come in turn, as often as they are many,
+ * so that each piece of a leaf that is cut has its share of both. */
+static size_t next_place(const vr_hnsw_nodes *nodes, size_t turn)
+{
+    uint64_t before = (uint64_t)turn * nodes->settled / nodes->count;
+    uint64_t after = (uint64_t)(turn + 1) * nodes->settled / nodes->count;
+    return (size_t)(after > before ? before : nodes->settled + (turn - before));
+}
+
 /* Members follow each other leader by leader; those of a leader that has too many are cut into several
  * leaves. ends[l]: where the members of leader l begin; afterwards where they end. */
 static void fill_leaves(const dividing *d, size_t *ends, vr_hnsw_partition *p)
@@ -119,12 +135,14 @@ static void fill_leaves(const dividing *d, size_t *ends, vr_hnsw_partition *p)
             p->starts[leaf++] = ends[l] + i * count / pieces;
     }
     p->starts[leaf] = d->nodes->count * VR_HNSW_OVERLAP;
-    for (size_t i = 0; i < d->nodes->count; i++)
+    for (size_t turn = 0; turn < d->nodes->count; turn++) {
+        size_t place = next_place(d->nodes, turn);
         for (size_t s = 0; s < VR_HNSW_OVERLAP; s++) {
-            size_t at = ends[d->nearest[i * VR_HNSW_OVERLAP + s]]++;
-            p->members[at] = (uint32_t)i;
+            size_t at = ends[d->nearest[place * VR_HNSW_OVERLAP + s]]++;
+            p->members[at] = (uint32_t)place;
             p->slots[at] = (uint8_t)s;
         }
+    }
 }
 
 static vrec_status make_leaves(const dividing *d, vr_hnsw_partition *p, vrec_error *err)
@@ -162,7 +180,7 @@ static vrec_status divide(vr_hnsw_building *b, dividing *d, vr_hnsw_partition *p
         return status;
     draw_leaders(d, b->seed + nodes->level);
     vr_hnsw_group_set(&d->group, d->leaders, d->leader_count);
-    status = vr_hnsw_work(b, nodes->count, PORTION, nodes->count, assign, d, err);
+    status = vr_hnsw_work(b, nodes->count, PORTION, nodes->count - nodes->settled, assign, d, err);
     if (status != VREC_OK)
         return status;
     return one ? make_one_leaf(nodes, p, err) : make_leaves(d, p, err);

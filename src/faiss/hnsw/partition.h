@@ -24,7 +24,8 @@ typedef struct vr_hnsw_partition {
     uint8_t *slots;
 } vr_hnsw_partition;
 
-/* Also puts the nearest leaders of every node into the first VR_HNSW_LEADERS places of its candidates. */
+/* Also puts the nearest leaders of every node that isn't settled into the first VR_HNSW_LEADERS places of
+ * its candidates. */
 vrec_status vr_hnsw_partition_make(vr_hnsw_building *b, const vr_hnsw_nodes *nodes,
                                    vr_hnsw_candidates *candidates, vr_hnsw_partition *partition,
                                    vrec_error *err);

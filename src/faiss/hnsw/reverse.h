@@ -13,9 +13,10 @@ typedef struct vr_hnsw_sources {
     uint32_t *ids;
 } vr_hnsw_sources;
 
-/* Without the first skipped[i] links of the node at place i; NULL: none. */
+/* Of nodes that aren't settled the links, without the first skipped[i] of the one at place i (NULL: none).
+ * Of settled ones, candidates for links, where back (or NULL) has any. */
 vrec_status vr_hnsw_sources_make(vr_hnsw_building *b, const vr_hnsw_nodes *nodes, const uint8_t *skipped,
-                                 vr_hnsw_sources *sources, vrec_error *err);
+                                 const vr_hnsw_candidates *back, vr_hnsw_sources *sources, vrec_error *err);
 void vr_hnsw_sources_free(vr_hnsw_sources *sources); /* what they hold; zeroed is fine */
 
 #endif
