@@ -274,7 +274,7 @@ static void levels_get_rarer_by_m(void **state)
     (void)state;
     vr_hnsw_graph_init(&graph, M);
     assert_int_equal(vr_hnsw_graph_add_levels(&graph, ROWS, NULL), VREC_OK);
-    vr_hnsw_draw_levels(&graph, 12345);
+    vr_hnsw_draw_levels(&graph, 0, 12345);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t level = 0; level < graph.levels[i]; level++)
             above[level]++;

@@ -271,7 +271,7 @@ static vrec_status make_graph(const vr_hnsw_plan *plan, size_t rows, vr_hnsw_gra
     vrec_status status = vr_hnsw_graph_add_levels(graph, rows, err);
     if (status != VREC_OK)
         return status;
-    vr_hnsw_draw_levels(graph, plan->seed);
+    vr_hnsw_draw_levels(graph, 0, plan->seed);
     return vr_hnsw_graph_add_rows(graph, err);
 }
 

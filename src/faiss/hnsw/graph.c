@@ -57,6 +57,19 @@ vrec_status vr_hnsw_graph_add_levels(vr_hnsw_graph *graph, size_t rows, vrec_err
     return VREC_OK;
 }
 
+vrec_status vr_hnsw_graph_begin_like(const vr_hnsw_graph *like, size_t rows, vr_hnsw_graph *graph,
+                                     vrec_error *err)
+{
+    *graph = *like;
+    graph->levels = NULL;
+    graph->starts = graph->base = graph->upper = NULL;
+    graph->mapped = NULL;
+    vrec_status status = vr_hnsw_graph_add_levels(graph, rows, err);
+    if (status == VREC_OK && like->rows > 0)
+        memcpy(graph->levels, like->levels, like->rows);
+    return status;
+}
+
 vrec_status vr_hnsw_graph_place_rows(vr_hnsw_graph *graph, vrec_error *err)
 {
     uint64_t size = 0;

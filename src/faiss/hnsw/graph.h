@@ -51,6 +51,12 @@ void vr_hnsw_graph_init(vr_hnsw_graph *graph, size_t m);
 /* Takes memory for the levels of so many nodes, all 1. */
 vrec_status vr_hnsw_graph_add_levels(vr_hnsw_graph *graph, size_t rows, vrec_error *err);
 
+/* Begins a graph with the shape of another one: slots, chances, entry, top and what else a file says. It
+ * has memory for the levels of so many nodes, at least as many as that has; of its nodes, the levels are
+ * set. Free what is made, whatever comes back. */
+vrec_status vr_hnsw_graph_begin_like(const vr_hnsw_graph *like, size_t rows, vr_hnsw_graph *graph,
+                                     vrec_error *err);
+
 /* Says where the rows of nodes begin whose levels are set. entry and top are the first of the nodes on most
  * levels, and its highest level. */
 vrec_status vr_hnsw_graph_place_rows(vr_hnsw_graph *graph, vrec_error *err);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/hnsw/grow.h"
 
-#include "base/memory.h"
 #include "faiss/hnsw/levels.h"
-
-#include <string.h>
 
 /* The old graph may stand in a mapped file; free slots of the new one hold another id. */
 static void copy_rows(const vr_hnsw_graph *old, uint32_t node, vr_hnsw_graph *graph)
@@ -24,19 +21,14 @@ static void copy_rows(const vr_hnsw_graph *old, uint32_t node, vr_hnsw_graph *gr
 vrec_status vr_hnsw_grow(const vr_hnsw_graph *old, size_t rows, uint64_t seed, vr_hnsw_graph *graph,
                          vrec_error *err)
 {
-    *graph = *old;
-    graph->levels = NULL;
-    graph->starts = graph->base = graph->upper = NULL;
-    graph->mapped = NULL;
+    *graph = (vr_hnsw_graph){ .rows = 0 };
     if (rows > VR_HNSW_ROWS_MAX)
         return vr_fail(err, VREC_UNSUPPORTED, "faiss HNSW: %zu rows; at most %d are supported", rows,
                        VR_HNSW_ROWS_MAX);
-    vrec_status status = vr_hnsw_graph_add_levels(graph, rows, err);
+    vrec_status status = vr_hnsw_graph_begin_like(old, rows, graph, err);
     if (status != VREC_OK)
         return status;
-    vr_hnsw_draw_levels(graph, seed);
-    if (old->rows > 0)
-        memcpy(graph->levels, old->levels, old->rows);
+    vr_hnsw_draw_levels(graph, old->rows, seed);
     status = vr_hnsw_graph_add_rows(graph, err);
     if (status != VREC_OK)
         return status;

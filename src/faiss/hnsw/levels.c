@@ -16,12 +16,15 @@ static uint8_t draw_levels(const vr_hnsw_graph *graph, vr_twister *random)
     return (uint8_t)graph->level_count;
 }
 
-void vr_hnsw_draw_levels(vr_hnsw_graph *graph, uint64_t seed)
+void vr_hnsw_draw_levels(vr_hnsw_graph *graph, size_t first, uint64_t seed)
 {
     vr_twister random;
     vr_twister_seed(&random, seed);
-    for (size_t i = 0; i < graph->rows; i++)
-        graph->levels[i] = draw_levels(graph, &random);
+    for (size_t i = 0; i < graph->rows; i++) {
+        uint8_t levels = draw_levels(graph, &random);
+        if (i >= first)
+            graph->levels[i] = levels;
+    }
 }
 
 uint64_t vr_hnsw_upper_slots(const vr_hnsw_graph *graph, size_t rows, uint64_t seed)

@@ -51,15 +51,8 @@ static vrec_status copy_items(const vr_hnsw *from, vr_hnsw *to, vrec_error *err)
 /* The same nodes, and no links. */
 static vrec_status copy_nodes(const vr_hnsw_graph *from, vr_hnsw_graph *to, vrec_error *err)
 {
-    *to = *from;
-    to->levels = NULL;
-    to->starts = to->base = to->upper = NULL;
-    to->mapped = NULL;
-    vrec_status status = vr_hnsw_graph_add_levels(to, from->rows, err);
-    if (status != VREC_OK)
-        return status;
-    memcpy(to->levels, from->levels, from->rows);
-    return vr_hnsw_graph_add_rows(to, err);
+    vrec_status status = vr_hnsw_graph_begin_like(from, from->rows, to, err);
+    return status == VREC_OK ? vr_hnsw_graph_add_rows(to, err) : status;
 }
 
 static vrec_status copy_ids(const vr_index *from, vr_index *to, vrec_error *err)
