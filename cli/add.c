@@ -3,56 +3,43 @@
 
 #include <stdio.h>
 
-static void print_summary(const char *output, size_t rows, size_t added, double seconds)
-{
-    cli_put(stdout, output);
-    printf(": %zu items, %zu of them new, %.2f s\n", rows, added, seconds);
-}
+/* Items under way into an index. */
+typedef struct adding {
+    const char *path;
+    const cli_labels *labels;
+    size_t before; /* items of the index until then */
+} adding;
 
 /* They stay mapped until they are in the index. */
-static int add_items(vrec_indexer *indexer, const char *path, const cli_labels *labels,
-                     cli_progress *progress)
+static int add_items(void *context, vrec_indexer *indexer, cli_progress *progress)
 {
+    adding *a = context;
     vrec_data *items;
     vrec_error err;
     vrec_build build = { .struct_size = sizeof build, .progress = &progress->report };
-    if (vrec_data_open(path, &items, &err) != VREC_OK)
+    a->before = vrec_rows(indexer);
+    if (vrec_data_open(a->path, &items, &err) != VREC_OK)
         return cli_fail_library(&err);
     const vrec_matrix *matrix = vrec_data_matrix(items);
-    int failed = cli_check_vectors(path, items);
+    int failed = cli_check_vectors(a->path, items);
     if (!failed)
-        failed = cli_labels_give(labels, matrix->rows, &build);
+        failed = cli_labels_give(a->labels, matrix->rows, &build);
     if (!failed && vrec_add(indexer, matrix, &build, &err) != VREC_OK) {
         cli_progress_end(progress);
-        failed = cli_labels_fail(labels, &err);
+        failed = cli_labels_fail(a->labels, &err);
     }
     vrec_data_close(items);
     return failed;
 }
 
-static int add(const cli_args *args, const cli_labels *labels)
+static void print_summary(void *context, const vrec_indexer *indexer, const char *output, double seconds)
 {
-    vrec_indexer *indexer;
-    vrec_error err;
-    cli_progress progress;
-    const char *output = args->values[CLI_OUTPUT][0];
-    cli_progress_start(&progress, args, false);
-    int failed = cli_open_index(args, args->operands[0], 0, &progress, &indexer);
-    if (failed)
-        return failed;
-    size_t before = vrec_rows(indexer);
-    failed = add_items(indexer, args->operands[1], labels, &progress);
-    if (!failed && vrec_save(indexer, output, &progress.report, &err) != VREC_OK)
-        failed = cli_fail_library(&err);
-    cli_progress_end(&progress);
-    if (!failed && !args->given[CLI_QUIET])
-        print_summary(output, vrec_rows(indexer), vrec_rows(indexer) - before,
-                      cli_progress_seconds(&progress));
-    vrec_indexer_free(indexer);
-    return failed;
+    const adding *a = context;
+    cli_put(stdout, output);
+    printf(": %zu items, %zu of them new, %.2f s\n", vrec_rows(indexer), vrec_rows(indexer) - a->before,
+           seconds);
 }
 
-/* The index itself may be the output: it is in memory by then, and replaced when all is done. */
 int cli_add(const cli_args *args)
 {
     cli_labels labels;
@@ -65,7 +52,9 @@ int cli_add(const cli_args *args)
         failed = cli_labels_read(inputs[1], &labels);
     if (failed)
         return failed;
-    failed = add(args, &labels);
+    static const cli_change change = { add_items, print_summary };
+    adding items = { .path = args->operands[1], .labels = &labels };
+    failed = cli_change_index(args, &change, &items);
     cli_labels_free(&labels);
     return failed;
 }

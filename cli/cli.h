@@ -255,6 +255,20 @@ double cli_progress_seconds(const cli_progress *progress);
 int cli_open_index(const cli_args *args, const char *path, size_t dim, cli_progress *progress,
                    vrec_indexer **out);
 
+/* ---- Changing an index (change.c) ---- */
+
+typedef struct cli_change {
+    /* Changes the index. 0, or the exit code after an error, before which it has ended the progress. */
+    int (*apply)(void *context, vrec_indexer *indexer, cli_progress *progress);
+    /* Prints a line about what was saved. */
+    void (*tell)(void *context, const vrec_indexer *indexer, const char *output, double seconds);
+} cli_change;
+
+/* Opens the index that the first operand names, changes it, and saves it as --output. That may be the index
+ * itself: it is in memory by then, and its file is replaced when all is done. 0, or the exit code after an
+ * error. */
+int cli_change_index(const cli_args *args, const cli_change *change, void *context);
+
 /* ---- What an index holds (contents.c) ---- */
 
 typedef struct cli_contents {

@@ -21,9 +21,27 @@ static shape look_at(const vrec_indexer *indexer)
     return found;
 }
 
-static void print_summary(const vrec_indexer *indexer, const char *output, shape before, double seconds)
+typedef struct optimizing {
+    const vrec_data *sample; /* NULL without --queries */
+    shape before;
+} optimizing;
+
+static int optimize(void *context, vrec_indexer *indexer, cli_progress *progress)
 {
-    shape after = look_at(indexer);
+    optimizing *o = context;
+    vrec_error err;
+    o->before = look_at(indexer);
+    if (vrec_optimize(indexer, o->sample ? vrec_data_matrix(o->sample) : NULL, &progress->report, &err) ==
+        VREC_OK)
+        return 0;
+    cli_progress_end(progress);
+    return cli_fail_library(&err);
+}
+
+static void print_summary(void *context, const vrec_indexer *indexer, const char *output, double seconds)
+{
+    const optimizing *o = context;
+    shape before = o->before, after = look_at(indexer);
     printf(
         "%zu items, of which %.4g %% could be reached, by %.1f links each; now %.4g %%, by %.1f; %.2f s: ",
         vrec_rows(indexer), 100 * before.reach, before.degree, 100 * after.reach, after.degree, seconds);
@@ -31,34 +49,9 @@ static void print_summary(const vrec_indexer *indexer, const char *output, shape
     putchar('\n');
 }
 
-/* sample: NULL without --queries. */
-static int optimize(const cli_args *args, const vrec_data *sample)
-{
-    vrec_indexer *indexer;
-    vrec_error err;
-    cli_progress progress;
-    const char *output = args->values[CLI_OUTPUT][0];
-    cli_progress_start(&progress, args, false);
-    int failed = cli_open_index(args, args->operands[0], 0, &progress, &indexer);
-    if (failed)
-        return failed;
-    shape before = look_at(indexer);
-    vrec_status status =
-        vrec_optimize(indexer, sample ? vrec_data_matrix(sample) : NULL, &progress.report, &err);
-    if (status == VREC_OK)
-        status = vrec_save(indexer, output, &progress.report, &err);
-    cli_progress_end(&progress);
-    if (status != VREC_OK)
-        failed = cli_fail_library(&err);
-    else if (!args->given[CLI_QUIET])
-        print_summary(indexer, output, before, cli_progress_seconds(&progress));
-    vrec_indexer_free(indexer);
-    return failed;
-}
-
-/* The index itself may be the output: it is in memory by then, and replaced when all is done. */
 int cli_optimize(const cli_args *args)
 {
+    static const cli_change change = { optimize, print_summary };
     vrec_data *sample = NULL;
     vrec_error err;
     const char *path = args->values[CLI_SAMPLE][0];
@@ -72,8 +65,9 @@ int cli_optimize(const cli_args *args)
     if (path && vrec_data_open(path, &sample, &err) != VREC_OK)
         return cli_fail_library(&err);
     failed = sample ? cli_check_vectors(path, sample) : 0;
+    optimizing how = { .sample = sample };
     if (!failed)
-        failed = optimize(args, sample);
+        failed = cli_change_index(args, &change, &how);
     vrec_data_close(sample);
     return failed;
 }
