@@ -2,17 +2,16 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "support/failed.h"
 #include "support/folder.h"
+#include "support/meanwhile.h"
 #include "support/random.h"
 #include "support/same.h"
 
 #include "base/memory.h"
 
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
-enum { ROWS = 700, HALF = 400, DIM = 9, ASKED = 40, TOP_K = 10, STEPS = 60, CALLERS = 3 };
+enum { ROWS = 700, HALF = 400, DIM = 9, ASKED = 40, TOP_K = 10, STEPS = 60 };
 
 static float items[ROWS * DIM];
 static int64_t own[ROWS];
@@ -57,10 +56,8 @@ static vrec_status add(vrec_indexer *indexer, size_t first, size_t count, const 
 
 static bool ask(const vrec_indexer *indexer, int64_t *ids)
 {
-    float distances[ASKED * TOP_K];
     vrec_matrix queries = vrec_matrix_f32(items, ASKED, DIM);
-    const vrec_results results = { .struct_size = sizeof results, .ids = ids, .distances = distances };
-    return vrec_query(indexer, &queries, TOP_K, NULL, &results, NULL) == VREC_OK;
+    return find_ids(indexer, &queries, TOP_K, ids);
 }
 
 static void equals_a_build_at_once(void **state)
@@ -177,28 +174,14 @@ static void graphs_and_lists(void **state)
         assert_int_equal(vrec_vectors(grown[0], all, ROWS, vectors, NULL), VREC_OK);
         assert_memory_equal(vectors, items, sizeof vectors);
 
-        vrec_builder *opener;
-        vrec_indexer *opened;
-        assert_int_equal(vrec_builder_factory("faiss", NULL, &opener, NULL), VREC_OK);
-        assert_int_equal(vrec_from_index_file(opener, "a.index", NULL, &opened, NULL), VREC_OK);
+        vrec_indexer *opened = open_file("a.index", NULL);
         int64_t expected[ASKED * TOP_K], got[ASKED * TOP_K];
         assert_true(ask(grown[0], expected) && ask(opened, got));
         assert_memory_equal(expected, got, sizeof got);
-        vrec_builder_free(opener);
         vrec_indexer_free(opened);
         vrec_indexer_free(grown[0]);
         vrec_indexer_free(grown[1]);
     }
-}
-
-static vrec_indexer *open_half(const char *options)
-{
-    vrec_builder *builder;
-    vrec_indexer *indexer;
-    assert_int_equal(vrec_builder_factory("faiss", options, &builder, NULL), VREC_OK);
-    assert_int_equal(vrec_from_index_file(builder, "half.index", NULL, &indexer, NULL), VREC_OK);
-    vrec_builder_free(builder);
-    return indexer;
 }
 
 static vrec_status add_named(vrec_indexer *indexer, size_t count, const char *names, vrec_error *err)
@@ -253,13 +236,10 @@ static void names_grow(void **state)
             assert_int_equal(vrec_find(indexer, "h"), 7);
             assert_int_equal(add_named(indexer, 1, "i", NULL), VREC_OK);
         }
-        vrec_builder *opener;
         assert_int_equal(vrec_save(indexer, "named.index", NULL, NULL), VREC_OK);
-        assert_int_equal(vrec_builder_factory("faiss", NULL, &opener, NULL), VREC_OK);
-        assert_int_equal(vrec_from_index_file(opener, "named.index", NULL, &opened, NULL), VREC_OK);
+        opened = open_file("named.index", NULL);
         assert_string_equal(vrec_name(opened, 6), "longer");
         assert_int_equal(vrec_rows(opened), vrec_rows(indexer));
-        vrec_builder_free(opener);
         vrec_indexer_free(opened);
         vrec_indexer_free(indexer);
     }
@@ -287,7 +267,7 @@ static void mapped_files_are_added_to(void **state)
     for (size_t i = 0; i < 3; i++) {
         vrec_indexer *half = build("faiss", options[i], HALF, own);
         assert_int_equal(vrec_save(half, "half.index", NULL, NULL), VREC_OK);
-        vrec_indexer *read = open_half(NULL), *mapped = open_half("load=map");
+        vrec_indexer *read = open_file("half.index", NULL), *mapped = open_file("half.index", "load=map");
         assert_int_equal(add(read, HALF, ROWS - HALF, own, NULL), VREC_OK);
         assert_int_equal(add(mapped, HALF, ROWS - HALF, own, NULL), VREC_OK);
         assert_int_equal(vrec_save(half, "half.index", NULL, NULL), VREC_OK);
@@ -333,44 +313,31 @@ static void failed_additions_to_graphs_and_lists(void **state)
 /* ---- Meanwhile ---- */
 
 static vrec_indexer *shared;
-static atomic_bool finished;
-static bool right[CALLERS];
 
-/* What an index of the first rows would answer is known by its size: each item finds itself first. Sets
- * *context, which is of right, to false if anything is wrong. */
-static void *look_on(void *context)
+/* What an index of the first rows would answer is known by its size: each item finds itself first. */
+static bool look(size_t onlooker)
 {
-    bool *fine = context;
     char path[32];
-    snprintf(path, sizeof path, "%d.index", (int)(fine - right));
-    do {
-        int64_t ids[ASKED * TOP_K];
-        size_t rows = vrec_rows(shared);
-        *fine &= ask(shared, ids) && rows >= HALF && rows <= ROWS;
-        for (size_t q = 0; q < ASKED; q++)
-            *fine &= ids[q * TOP_K] == (int64_t)q;
-        *fine &= vrec_info(shared, 3)->integer >= (int64_t)rows;
-        *fine &= vrec_save(shared, path, NULL, NULL) == VREC_OK;
-    } while (!atomic_load(&finished));
-    return NULL;
+    int64_t ids[ASKED * TOP_K];
+    size_t rows = vrec_rows(shared);
+    bool fine = ask(shared, ids) && rows >= HALF && rows <= ROWS;
+    for (size_t q = 0; q < ASKED; q++)
+        fine &= ids[q * TOP_K] == (int64_t)q;
+    fine &= vrec_info(shared, 3)->integer >= (int64_t)rows;
+    snprintf(path, sizeof path, "%zu.index", onlooker);
+    return vrec_save(shared, path, NULL, NULL) == VREC_OK && fine;
+}
+
+static void add_bit_by_bit(void)
+{
+    for (size_t i = 0; i < STEPS; i++)
+        assert_int_equal(add(shared, HALF + i * 5, 5, NULL, NULL), VREC_OK);
 }
 
 static void go_on(const char *options)
 {
-    pthread_t callers[CALLERS];
     shared = build("faiss", options, HALF, NULL);
-    atomic_store(&finished, false);
-    for (size_t i = 0; i < CALLERS; i++) {
-        right[i] = true;
-        assert_int_equal(pthread_create(&callers[i], NULL, look_on, &right[i]), 0);
-    }
-    for (size_t i = 0; i < STEPS; i++)
-        assert_int_equal(add(shared, HALF + i * 5, 5, NULL, NULL), VREC_OK);
-    atomic_store(&finished, true);
-    for (size_t i = 0; i < CALLERS; i++) {
-        assert_int_equal(pthread_join(callers[i], NULL), 0);
-        assert_true(right[i]);
-    }
+    change_meanwhile(add_bit_by_bit, look);
 }
 
 static void others_go_on(void **state)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "support/failed.h"
 #include "support/folder.h"
+#include "support/meanwhile.h"
 #include "support/random.h"
 #include "support/same.h"
 
@@ -9,11 +10,9 @@
 #include "faiss/hnsw/hnsw.h"
 
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
-enum { ROWS = 2500, USERS = 300, DIM = 9, ASKED = 40, TOP_K = 10, STEPS = 8, CALLERS = 3 };
+enum { ROWS = 2500, USERS = 300, DIM = 9, ASKED = 40, TOP_K = 10, STEPS = 8 };
 
 static float items[ROWS * DIM], users[USERS * DIM];
 static int64_t own[ROWS];
@@ -41,16 +40,6 @@ static vrec_indexer *build(const char *backend, const char *options, const vrec_
     vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
     assert_int_equal(vrec_builder_factory(backend, options, &builder, NULL), VREC_OK);
     assert_int_equal(vrec_from_embeddings(builder, &matrix, how, &indexer, NULL), VREC_OK);
-    vrec_builder_free(builder);
-    return indexer;
-}
-
-static vrec_indexer *open_file(const char *path, const char *options)
-{
-    vrec_builder *builder;
-    vrec_indexer *indexer;
-    assert_int_equal(vrec_builder_factory("faiss", options, &builder, NULL), VREC_OK);
-    assert_int_equal(vrec_from_index_file(builder, path, NULL, &indexer, NULL), VREC_OK);
     vrec_builder_free(builder);
     return indexer;
 }
@@ -117,10 +106,8 @@ static void equals_a_build(void **state)
 
 static bool ask(const vrec_indexer *indexer, int64_t *ids)
 {
-    float distances[ASKED * TOP_K];
     vrec_matrix queries = vrec_matrix_f32(users, ASKED, DIM);
-    const vrec_results results = { .struct_size = sizeof results, .ids = ids, .distances = distances };
-    return vrec_query(indexer, &queries, TOP_K, NULL, &results, NULL) == VREC_OK;
+    return find_ids(indexer, &queries, TOP_K, ids);
 }
 
 /* Also the graph of a file that is opened, or mapped; and once more changes nothing. */
@@ -228,48 +215,34 @@ static void others_say_why_not(void **state)
 /* ---- Meanwhile ---- */
 
 static vrec_indexer *shared;
-static atomic_bool finished;
 static int64_t answers[2][ASKED * TOP_K]; /* by the graph of the items alone, and by that of a sample */
 
-static bool right[CALLERS];
-
-/* Sets *context to false if an answer is neither. */
-static void *look_on(void *context)
+static bool look(size_t onlooker)
 {
-    bool *fine = context;
     char path[32];
-    snprintf(path, sizeof path, "%d.index", (int)(fine - right));
-    do {
-        int64_t ids[ASKED * TOP_K];
-        *fine &= ask(shared, ids) &&
-                 (memcmp(ids, answers[0], sizeof ids) == 0 || memcmp(ids, answers[1], sizeof ids) == 0);
-        *fine &= vrec_info(shared, 3)->integer == ROWS;
-        *fine &= vrec_save(shared, path, NULL, NULL) == VREC_OK;
-    } while (!atomic_load(&finished));
-    return NULL;
+    int64_t ids[ASKED * TOP_K];
+    bool fine = ask(shared, ids) &&
+                (memcmp(ids, answers[0], sizeof ids) == 0 || memcmp(ids, answers[1], sizeof ids) == 0);
+    fine &= vrec_info(shared, 3)->integer == ROWS;
+    snprintf(path, sizeof path, "%zu.index", onlooker);
+    return vrec_save(shared, path, NULL, NULL) == VREC_OK && fine;
+}
+
+static void optimize_by_turns(void)
+{
+    for (size_t i = 0; i < STEPS; i++)
+        assert_int_equal(vrec_optimize(shared, i % 2 ? &sample : NULL, NULL, NULL), VREC_OK);
 }
 
 static void others_go_on(void **state)
 {
     (void)state;
-    pthread_t callers[CALLERS];
     shared = build("faiss", "index_type=HNSW,m=4,metric=IP,threads=2", NULL);
     assert_true(ask(shared, answers[0]));
     assert_int_equal(vrec_optimize(shared, &sample, NULL, NULL), VREC_OK);
     assert_true(ask(shared, answers[1]));
     assert_memory_not_equal(answers[0], answers[1], sizeof answers[0]);
-    atomic_store(&finished, false);
-    for (size_t i = 0; i < CALLERS; i++) {
-        right[i] = true;
-        assert_int_equal(pthread_create(&callers[i], NULL, look_on, &right[i]), 0);
-    }
-    for (size_t i = 0; i < STEPS; i++)
-        assert_int_equal(vrec_optimize(shared, i % 2 ? &sample : NULL, NULL, NULL), VREC_OK);
-    atomic_store(&finished, true);
-    for (size_t i = 0; i < CALLERS; i++) {
-        assert_int_equal(pthread_join(callers[i], NULL), 0);
-        assert_true(right[i]);
-    }
+    change_meanwhile(optimize_by_turns, look);
     vrec_indexer_free(shared);
 }
 
