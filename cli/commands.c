@@ -192,8 +192,8 @@ const cli_command cli_commands[] = {
       .summary = "find the cheapest setting of an index that reaches a recall",
       .operands = "BACKEND INDEX [INDEX...]",
       .needs = "",
-      .flags = BIT(CLI_RECALL) | BIT(CLI_QUERIES) | BIT(CLI_TOP_K) | BIT(CLI_TUNED) | BIT(CLI_PLOT) |
-               BIT(CLI_JSON) | BIT(CLI_QUIET) | BIT(CLI_HELP),
+      .flags = BIT(CLI_RECALL) | BIT(CLI_QUERIES) | BIT(CLI_ITEMS) | BIT(CLI_LABELS) | BIT(CLI_TOP_K) |
+               BIT(CLI_TUNED) | BIT(CLI_PLOT) | BIT(CLI_JSON) | BIT(CLI_QUIET) | BIT(CLI_HELP),
       .stages = "open",
       .details =
           "Compares what the index finds with what is truly nearest: recall is the share of it that was\n"
@@ -203,11 +203,15 @@ const cli_command cli_commands[] = {
           "\n"
           "-o writes the index with the efSearch or nprobe in it with which FAISS reaches the recall.\n"
           "\n"
+          "An index on a server is tuned by --items, all that it has, with --ids where these aren't their\n"
+          "rows: the least ef (HNSW) or nprobe (IVF) that suffices.\n"
+          "\n"
           "--plot draws what was tried, and more of it, up to a tenth of what may be missed; of several\n"
           "indexes a curve each, up to eight.",
       .examples = "vrec build faiss --index_type IVF items.npy -o lists.index\n"
                   "vrec tune faiss lists.index --queries users.npy --recall 0.95\n"
-                  "vrec tune faiss lists.index --plot curve.svg",
+                  "vrec tune faiss lists.index --plot curve.svg\n"
+                  "vrec tune milvus --collection films --items items.npy --queries users.npy",
       .run = cli_tune },
     { .name = "add",
       .summary = "add items to an index file",

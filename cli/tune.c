@@ -71,8 +71,12 @@ static void print_text(vrec_tuning *tuning, double wanted, size_t items)
     puts("recall  +-      queries/s  distances  setting");
     for (int32_t i = 0; i < tuning->step_count; i++) {
         const vrec_tuning_step *step = &tuning->steps[i];
-        printf("%.4f  %.4f  %9.0f  %9.0f  %s%s\n", step->recall, step->error, step->queries_per_second,
-               step->distances, step->options, strcmp(step->options, tuning->options) == 0 ? "   <-" : "");
+        printf("%.4f  %.4f  %9.0f  ", step->recall, step->error, step->queries_per_second);
+        if (step->distances > 0)
+            printf("%9.0f", step->distances);
+        else /* which a server doesn't tell */
+            printf("%9s", "-");
+        printf("  %s%s\n", step->options, strcmp(step->options, tuning->options) == 0 ? "   <-" : "");
     }
     printf("1.0000  0       %9.0f  %9zu  exact search\n\n", tuning->exact_queries_per_second, items);
     printf("%s reaches recall %.4g (%.4g +- %.2g on %lld %s)\n", tuning->options, wanted, tuning->recall,
@@ -138,6 +142,8 @@ typedef struct session {
     double recall;
     size_t top_k;
     const vrec_matrix *queries; /* NULL: items of the index */
+    const vrec_matrix *all;     /* the items of an index on a server; else NULL */
+    int64_t *ids;               /* theirs; NULL: rows */
     cli_progress progress;
     size_t items;       /* of the index that was tuned last, */
     vrec_tuning tuning; /* and what was found */
@@ -152,7 +158,9 @@ static vrec_status tune_to(session *s, const vrec_indexer *indexer, double recal
                                     .top_k = s->top_k,
                                     .queries = s->queries,
                                     .threads = cli_threads(s->args),
-                                    .progress = &s->progress.report };
+                                    .progress = &s->progress.report,
+                                    .items = s->all,
+                                    .item_ids = s->ids };
     *out = (vrec_tuning){ .struct_size = sizeof *out };
     return vrec_tune(indexer, &options, out, err);
 }
@@ -252,7 +260,7 @@ static int tune(session *s, const char *name)
 static int tune_all(session *s)
 {
     const cli_args *args = s->args;
-    int failed = tune(s, args->operands[0]);
+    int failed = tune(s, cli_is_remote(args->backend) ? args->backend : args->operands[0]);
     if (!failed && args->values[CLI_TUNED][0])
         failed = save_tuned(args, s->tuning.file_options, &s->progress);
     for (size_t i = 1; i < args->operand_count && !failed; i++) {
@@ -264,25 +272,70 @@ static int tune_all(session *s)
                                             : failed;
 }
 
+/* An index on a server doesn't give its items back. */
+static int check_items(const cli_args *args)
+{
+    bool remote = cli_is_remote(args->backend);
+    if (remote && !args->given[CLI_ITEMS])
+        return cli_fail_usage(args->command->name,
+                              "--items FILE is missing: the exact answers come from them");
+    if (!remote && (args->given[CLI_ITEMS] || args->given[CLI_LABELS]))
+        return cli_fail_usage(args->command->name, "--%s is for an index on a server; a file has its items",
+                              args->given[CLI_ITEMS] ? "items" : "ids");
+    return 0;
+}
+
+static int open_vectors(const char *path, vrec_data **file, const vrec_matrix **out)
+{
+    vrec_error err;
+    if (!path)
+        return 0;
+    if (vrec_data_open(path, file, &err) != VREC_OK)
+        return cli_fail_library(&err);
+    *out = vrec_data_matrix(*file);
+    return 0;
+}
+
+static int read_ids(session *s)
+{
+    size_t count;
+    const char *path = s->args->values[CLI_LABELS][0];
+    int failed = path ? cli_list_read(path, "a list of ids", &s->ids, &count) : 0;
+    return path && !failed && count != s->all->rows
+               ? cli_fail("%s has %zu ids, but %s has %zu items", path, count,
+                          s->args->repeated[CLI_ITEMS][0], s->all->rows)
+               : failed;
+}
+
+static int tune_with_files(session *s)
+{
+    vrec_data *queries = NULL, *items = NULL;
+    int failed = open_vectors(s->args->values[CLI_QUERIES][0], &queries, &s->queries);
+    if (!failed && s->args->given[CLI_ITEMS])
+        failed = open_vectors(s->args->repeated[CLI_ITEMS][0], &items, &s->all);
+    if (!failed)
+        failed = read_ids(s);
+    if (!failed) {
+        cli_progress_start(&s->progress, s->args, false);
+        failed = tune_all(s);
+    }
+    vrec_data_close(queries);
+    vrec_data_close(items);
+    free(s->ids);
+    return failed;
+}
+
 int cli_tune(const cli_args *args)
 {
-    vrec_data *file = NULL;
-    vrec_error err;
     session s = { .args = args };
     int failed = parse_recall(args, &s.recall);
     if (!failed)
         failed = cli_parse_top_k(args, &s.top_k);
     if (!failed)
         failed = check_outputs(args);
-    if (failed)
-        return failed;
+    if (!failed)
+        failed = check_items(args);
     s.curves.recall = s.recall;
     s.curves.top_k = s.top_k;
-    if (args->given[CLI_QUERIES] && vrec_data_open(args->values[CLI_QUERIES][0], &file, &err) != VREC_OK)
-        return cli_fail_library(&err);
-    s.queries = file ? vrec_data_matrix(file) : NULL;
-    cli_progress_start(&s.progress, args, false);
-    failed = tune_all(&s);
-    vrec_data_close(file);
-    return failed;
+    return failed ? failed : tune_with_files(&s);
 }

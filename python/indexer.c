@@ -351,24 +351,34 @@ static PyObject *steps_of(const vrec_tuning *tuning)
 
 static PyObject *tune(PyObject *object, PyObject *args)
 {
-    PyObject *queries, *report;
-    Py_buffer view = { 0 };
-    vrec_matrix matrix;
+    PyObject *queries, *items, *ids, *report;
+    Py_buffer view = { 0 }, item_view = { 0 }, id_view = { 0 };
+    vrec_matrix matrix, all;
     vr_py_call call;
     vrec_error err;
     vrec_tuning_options options = { .struct_size = sizeof options };
     vrec_tuning tuning = { .struct_size = sizeof tuning };
     Py_ssize_t top_k;
+    size_t count;
     int threads;
-    if (!PyArg_ParseTuple(args, "OdniO", &queries, &options.recall, &top_k, &threads, &report))
+    if (!PyArg_ParseTuple(args, "OdniOOO", &queries, &options.recall, &top_k, &threads, &items, &ids,
+                          &report))
         return NULL;
     vr_py_index *self = vr_py_enter(object);
     if (!self)
         return NULL;
     vrec_status status = VREC_OK;
-    bool fine = Py_IsNone(queries) || vr_py_matrix(queries, "queries", &view, &matrix);
+    bool fine = (Py_IsNone(queries) || vr_py_matrix(queries, "queries", &view, &matrix)) &&
+                (Py_IsNone(items) || vr_py_matrix(items, "items", &item_view, &all)) &&
+                vr_py_input(ids, "ids", VR_PY_INT64, &id_view, &count);
+    if (fine && id_view.obj && (Py_IsNone(items) || count != all.rows)) {
+        vr_py_refuse("ids: there are %zu for %zu items", count, Py_IsNone(items) ? (size_t)0 : all.rows);
+        fine = false;
+    }
     if (fine) {
         options.queries = Py_IsNone(queries) ? NULL : &matrix;
+        options.items = Py_IsNone(items) ? NULL : &all;
+        options.item_ids = id_view.buf;
         options.top_k = (size_t)top_k;
         options.threads = threads;
         vr_py_begin(&call, report);
@@ -377,6 +387,8 @@ static PyObject *tune(PyObject *object, PyObject *args)
         fine = vr_py_end(&call);
     }
     PyBuffer_Release(&view);
+    PyBuffer_Release(&item_view);
+    PyBuffer_Release(&id_view);
     vr_py_leave(self);
     if (!fine)
         return NULL;

@@ -624,6 +624,11 @@ typedef struct vrec_tuning_options {
         threads; /* for the exact answers and for what is timed; 0: the process default, -1: all cores */
     int32_t reserved;              /* 0 */
     const vrec_progress *progress; /* or NULL */
+
+    /* Of an index on a server, which has them and doesn't give them back: all its items (n x d), and their
+     * ids; NULL: row i is item i. NULL for an index that is here. */
+    const vrec_matrix *items;
+    const int64_t *item_ids;
 } vrec_tuning_options;
 
 /* One setting that was tried. */
@@ -632,7 +637,7 @@ typedef struct vrec_tuning_step {
     double recall;    /* mean over the queries; items as near as the k-th count as found */
     double error;     /* standard error of that mean */
     double queries_per_second;
-    double distances; /* computed for a query, on average: what it costs on any machine */
+    double distances; /* computed for a query, on average: what it costs on any machine; on a server, 0 */
 } vrec_tuning_step;
 
 typedef struct vrec_tuning {
@@ -658,14 +663,17 @@ typedef struct vrec_tuning {
 
 /* Finds the cheapest setting of an index that reaches a recall: efSearch or gamma of HNSW, whichever
  * computes fewer distances; nprobe or budget of IVF, which has to compute a quarter fewer, as it costs
- * something beside them; searchk of annoy. The caller gives the setting to queries or
- * to a builder; or gives queries of the same top_k the option "target_recall", up to the recall that was
- * asked for, which takes what this call found, until items are added or the index is optimized: it is an
- * error then, until the next tuning. Nothing else of the indexer changes, and queries may run meanwhile.
- * Settings are tried as on an index that was opened with none of them. What is named depends on the index
- * and the queries alone; how fast it is, on the machine. Cost: the items once more in memory; all queries
- * compared with all of them; some 20 settings, each tried on all queries. Errors: VREC_INVALID (also: the
- * recall is out of reach), VREC_UNSUPPORTED (exact already; on a server), VREC_NO_MEMORY, VREC_CANCELLED.
+ * something beside them; searchk of annoy; ef of HNSW and nprobe of IVF on a server (milvus), the least
+ * that reaches it, by the items that the caller gives. What a server reports may be distances of codes, so
+ * its answers are judged by their ids. The caller gives the setting to queries or to a builder; or gives
+ * queries of the same top_k the option "target_recall", up to the recall that was asked for, which takes
+ * what this call found, until items are added or the index is optimized (not: until those on a server
+ * change, which others do, too): it is an error then, until the next tuning. Nothing else of the indexer
+ * changes, and queries may run meanwhile. Settings are tried as on an index that was opened with none of
+ * them. What is named depends on the index and the queries alone; how fast it is, on the machine. Cost: the
+ * items once more in memory; all queries compared with all of them; some 20 settings, each tried on all
+ * queries. Errors: VREC_INVALID (also: the recall is out of reach), VREC_UNSUPPORTED (exact already; on a
+ * server), VREC_NO_MEMORY, VREC_CANCELLED.
  */
 VREC_API vrec_status vrec_tune(const vrec_indexer *indexer, const vrec_tuning_options *options,
                                vrec_tuning *tuning, vrec_error *err);

@@ -75,7 +75,15 @@ class Indexer:
     def find(self, names: list[str], out: _Buffer, /) -> None: ...
     def vectors(self, ids: _Buffer, out: _Buffer, /) -> None: ...
     def tune(
-        self, queries: _Buffer | None, recall: float, top_k: int, threads: int, report: _Report, /
+        self,
+        queries: _Buffer | None,
+        recall: float,
+        top_k: int,
+        threads: int,
+        items: _Buffer | None,
+        ids: _Buffer | None,
+        report: _Report,
+        /,
     ) -> tuple[str, str, float, float, float, float, int, float, float, list[tuple[str, float, float, float, float]]]: ...
     def info(self, last: str | None, /) -> list[tuple[str, str | int | float]]: ...
     def close(self, /) -> None: ...

@@ -584,9 +584,13 @@ class Indexer:
         recall: float = 0.95,
         top_k: int = 10,
         threads: int = 0,
+        items: Any = None,
+        ids: Any = None,
         progress: Progress | bool | None = None,
     ) -> Tuning:
-        """Find the cheapest setting that reaches a recall: efSearch or gamma (HNSW), nprobe or budget (IVF), searchk (annoy).
+        """Find the cheapest setting that reaches a recall.
+
+        It is efSearch or gamma (HNSW), nprobe or budget (IVF), searchk (annoy); ef or nprobe on a server (milvus).
 
         Parameters
         ----------
@@ -599,6 +603,10 @@ class Indexer:
             Of so many nearest.
         threads : int, optional
             As for `query`.
+        items : torch.Tensor or array_like, shape (n_items, dim), optional
+            All items of an index on a server (milvus), which doesn't give them back. None for others.
+        ids : torch.Tensor or array_like of int, shape (n_items,), optional
+            Their ids; else row i is item i.
         progress : callable or bool, optional
             As for `query`.
 
@@ -613,16 +621,18 @@ class Indexer:
         ArgumentError
             The recall is out of reach; a wrong shape or number.
         UnsupportedError
-            The index is exact already, or on a server (milvus).
+            The index is exact already; or of a kind that has neither ef nor nprobe (milvus).
         """
         matrix = None if queries is None else _convert.matrix(queries, "queries")
         top_k = whole(top_k, "top_k", f"a whole number, 1 to {_MAX_TOP_K}")
         threads = whole(threads, "threads", "a whole number")
         if not 1 <= top_k <= _MAX_TOP_K:
             raise ArgumentError(f"tune: top_k is {top_k}; it takes 1 to {_MAX_TOP_K}")
+        everything = None if items is None else _convert.matrix(items, "items")
+        own = None if ids is None else _convert.ids(ids, "ids")
         with bars(progress) as report:
             best, of_file, reached, error, speed, distances, count, exact, farther, steps = self._handle.tune(
-                matrix, recall, top_k, threads, report
+                matrix, recall, top_k, threads, everything, own, report
             )
         tried = [TuningStep(setting(text), *numbers) for text, *numbers in steps]
         return Tuning(setting(best), setting(of_file), reached, error, speed, distances, count, exact, farther, tried)

@@ -60,17 +60,21 @@ static vrec_status settle(vrec_indexer *indexer, const vrec_tuning *tuning, doub
     return VREC_OK;
 }
 
-static vrec_status tune(const vrec_builder *builder, vrec_indexer *indexer, const vrec_matrix *queries,
-                        const vrec_progress *progress, double recall, vrec_tuning *out, vrec_error *err)
+static vrec_status tune(const vrec_builder *builder, vrec_indexer *indexer, const vrec_matrix *items,
+                        const vrec_build *build, const vrec_matrix *queries, double recall,
+                        vrec_tuning *out, vrec_error *err)
 {
     const vr_options *options = &builder->options;
+    bool here = vr_indexer_verbs(indexer)->vectors != NULL;
     const vrec_tuning_options asked = { .struct_size = sizeof asked,
                                         .recall = recall,
                                         .top_k = TOP_K,
                                         .queries = queries,
                                         .threads =
                                             (int32_t)options->value[vr_options_place(options, "threads")],
-                                        .progress = progress };
+                                        .progress = build->progress,
+                                        .items = here ? NULL : items,
+                                        .item_ids = here ? NULL : build->ids };
     vrec_status status = vrec_tune(indexer, &asked, out, err);
     return status == VREC_OK ? settle(indexer, out, recall, err) : status;
 }
@@ -84,8 +88,7 @@ static vrec_status build_and_tune(const vrec_builder *builder, const vrec_matrix
     vrec_status status = vrec_from_embeddings(builder, items, &how, out, err);
     if (status != VREC_OK || vr_indexer_is_exact(*out))
         return status;
-    status =
-        tune(builder, *out, p->asked.rows > 0 ? &p->asked : NULL, build->progress, recall, tuning, err);
+    status = tune(builder, *out, items, build, p->asked.rows > 0 ? &p->asked : NULL, recall, tuning, err);
     if (status != VREC_OK) {
         vrec_indexer_free(*out);
         *out = NULL;

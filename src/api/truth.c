@@ -1,6 +1,6 @@
-/* The items are copied out of the index into an exact one, which is asked. What an index reports of an item
- * is a function of what the exact one does, so right answers are known by their distance alone, and ties
- * count as found. SPDX-License-Identifier: Apache-2.0 */
+/* The items are copied out of the index, or from the caller, into an exact one, which is asked. What an
+ * index reports of an item is a function of what the exact one does, so right answers are known by their
+ * distance alone, and ties count as found. SPDX-License-Identifier: Apache-2.0 */
 #include "api/truth.h"
 
 #include "base/memory.h"
@@ -42,7 +42,11 @@ static const comparison annoy_comparisons[] = { { "IP", true, 1e-5f, chord },
                                                 { "L2", false, 1e-5f, root },
                                                 { "IP", false, 1e-5f, as_it_is } };
 
-static const comparison *comparison_of(const vrec_indexer *indexer)
+static const comparison server_comparisons[] = { { "L2", false, 1e-5f, as_it_is },
+                                                 { "IP", false, 1e-5f, as_it_is },
+                                                 { "IP", true, 1e-5f, as_it_is } };
+
+static const comparison *comparison_of(const vrec_indexer *indexer, bool on_server)
 {
     const vrec_fact *fact;
     const char *metric = "";
@@ -55,7 +59,9 @@ static const comparison *comparison_of(const vrec_indexer *indexer)
         return &annoy_comparisons[1];
     if (strcmp(metric, "dot") == 0)
         return &annoy_comparisons[2];
-    return &comparisons[strcmp(metric, "IP") == 0];
+    if (strcmp(metric, "COSINE") == 0)
+        return &server_comparisons[2];
+    return &(on_server ? server_comparisons : comparisons)[strcmp(metric, "IP") == 0];
 }
 
 /* ---- The exact index ---- */
@@ -88,6 +94,28 @@ static void drop_nonfinite(items *all)
         all->ids[kept++] = all->ids[i];
     }
     all->count = kept;
+}
+
+static vrec_status copy_given(const vr_given_items *given, items *all, vrec_error *err)
+{
+    size_t rows = given->vectors->rows, bytes;
+    *all = (items){ .count = rows, .dim = given->vectors->dim };
+    if (!vr_mul(rows, all->dim * sizeof(float), &bytes))
+        bytes = SIZE_MAX;
+    all->ids = vr_alloc(rows, sizeof *all->ids);
+    all->rows = vr_alloc(rows, sizeof *all->rows);
+    all->vectors = vr_alloc(bytes, 1);
+    if (!all->ids || !all->rows || !all->vectors)
+        return vr_fail_memory(err, bytes, "a copy of the items");
+    vr_matrix_rows(given->vectors, 0, rows, all->vectors);
+    for (size_t i = 0; i < rows; i++) {
+        all->ids[i] = given->ids ? given->ids[i] : (int64_t)i;
+        all->rows[i] = (uint32_t)i;
+    }
+    drop_nonfinite(all);
+    return all->count > 0
+               ? VREC_OK
+               : vr_fail_at(err, VREC_INVALID, vr_in("items"), "tuning: no item is without NaN or Inf");
 }
 
 static vrec_status copy_items(const vrec_indexer *indexer, items *all, vrec_error *err)
@@ -284,10 +312,62 @@ static vrec_status compare_with_items(const vrec_indexer *exact, const compariso
     return status;
 }
 
-static vrec_status find(const vrec_indexer *indexer, const vrec_matrix *queries, int32_t threads,
-                        const vrec_progress *progress, items *all, vr_truth *truth, vrec_error *err)
+/* ---- Answers of a server ---- */
+
+/* The truth becomes the owner of the vectors. */
+static vrec_status keep_items(const comparison *how, items *all, vr_truth *truth, vrec_error *err)
 {
-    const comparison *how = comparison_of(indexer);
+    truth->places = vr_alloc(all->count, sizeof *truth->places);
+    if (!truth->places)
+        return vr_fail_memory(err, all->count * sizeof *truth->places, "the ids of the items");
+    for (size_t i = 0; i < all->count; i++)
+        truth->places[i] = (vr_wanted){ all->ids[i], i };
+    vr_wanted_sort(truth->places, all->count);
+    truth->item_count = all->count;
+    truth->by_product = strcmp(how->metric, "IP") == 0;
+    truth->items = all->vectors;
+    all->vectors = NULL;
+    return VREC_OK;
+}
+
+/* The place of an item; the number past the last if there is none. */
+static size_t place_of(const vr_truth *truth, int64_t id)
+{
+    size_t i = vr_wanted_find(truth->places, truth->item_count, id);
+    return i < truth->item_count && truth->places[i].id == id ? truth->places[i].place : truth->item_count;
+}
+
+bool vr_truth_knows(const vr_truth *truth, int64_t id)
+{
+    return !truth->items || place_of(truth, id) < truth->item_count;
+}
+
+static float measure(const vr_truth *truth, size_t q, size_t place)
+{
+    size_t dim = truth->vectors.dim;
+    const float *query = truth->values + q * dim, *item = truth->items + place * dim;
+    double sum = 0;
+    for (size_t i = 0; i < dim; i++) {
+        double difference = (double)query[i] - item[i];
+        sum += truth->by_product ? (double)query[i] * item[i] : difference * difference;
+    }
+    return (float)sum;
+}
+
+bool vr_truth_is_right(const vr_truth *truth, size_t q, int64_t id, float distance, bool larger_is_nearer)
+{
+    if (truth->items)
+        distance = measure(truth, q, place_of(truth, id));
+    return larger_is_nearer ? distance >= truth->limits[q] : distance <= truth->limits[q];
+}
+
+/* ---- The call ---- */
+
+static vrec_status find(const vrec_indexer *indexer, bool on_server, const vrec_matrix *queries,
+                        int32_t threads, const vrec_progress *progress, items *all, vr_truth *truth,
+                        vrec_error *err)
+{
+    const comparison *how = comparison_of(indexer, on_server);
     vrec_indexer *exact = NULL;
     int64_t *rows = NULL;
     truth->queries = queries ? queries->rows : vr_min(all->count, SAMPLE);
@@ -305,19 +385,22 @@ static vrec_status find(const vrec_indexer *indexer, const vrec_matrix *queries,
     truth->farther = 0.5;
     if (status == VREC_OK && queries && all->count > 1)
         status = compare_with_items(exact, how, all, threads, progress, truth, err);
+    if (status == VREC_OK && on_server)
+        status = keep_items(how, all, truth, err);
     vrec_indexer_free(exact);
     vr_free(rows);
     return status;
 }
 
-vrec_status vr_truth_find(const vrec_indexer *indexer, const vrec_matrix *queries, size_t top_k,
-                          int32_t threads, const vrec_progress *progress, vr_truth *out, vrec_error *err)
+vrec_status vr_truth_find(const vrec_indexer *indexer, const vr_given_items *given,
+                          const vrec_matrix *queries, size_t top_k, int32_t threads,
+                          const vrec_progress *progress, vr_truth *out, vrec_error *err)
 {
     items all;
     *out = (vr_truth){ .top_k = top_k };
-    vrec_status status = copy_items(indexer, &all, err);
+    vrec_status status = given ? copy_given(given, &all, err) : copy_items(indexer, &all, err);
     if (status == VREC_OK)
-        status = find(indexer, queries, threads, progress, &all, out, err);
+        status = find(indexer, given != NULL, queries, threads, progress, &all, out, err);
     free_items(&all);
     if (status != VREC_OK)
         vr_truth_free(out);
@@ -333,5 +416,7 @@ void vr_truth_free(vr_truth *truth)
     vr_free(truth->limits);
     vr_free(truth->wanted);
     vr_free(truth->nearest);
+    vr_free(truth->items);
+    vr_free(truth->places);
     *truth = (vr_truth){ 0 };
 }

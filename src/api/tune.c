@@ -110,10 +110,23 @@ static int64_t count_right(const tuner *t, size_t q)
         if (truth->own_ids && t->ids[i] == truth->own_ids[q])
             continue;
         others++;
-        right +=
-            larger_is_nearer ? t->distances[i] >= truth->limits[q] : t->distances[i] <= truth->limits[q];
+        right += vr_truth_is_right(truth, q, t->ids[i], t->distances[i], larger_is_nearer);
     }
     return right;
+}
+
+/* Whether all that was found is among the items by which it is judged. */
+static vrec_status check_known(const tuner *t, vrec_error *err)
+{
+    for (size_t q = 0; q < t->truth.queries; q++)
+        for (size_t i = q * width_of(t), end = i + (size_t)t->counts[q]; i < end; i++)
+            if (!vr_truth_knows(&t->truth, t->ids[i]))
+                return vr_fail_at(err, VREC_INVALID, vr_in("items"),
+                                  "tuning: the server found item %" PRId64
+                                  ", which isn't among the %zu items "
+                                  "given; give all that it has, with their ids",
+                                  t->ids[i], t->truth.item_count);
+    return VREC_OK;
 }
 
 /* The mean over the queries, and the standard error of it. */
@@ -177,6 +190,8 @@ static vrec_status measure(tuner *t, const knob *k, int64_t value, const vrec_tu
     snprintf(overrides, sizeof overrides, "%s%s%s%s", step->options, *k->unset ? "," : "", k->unset,
              *k->unset ? "=none" : "");
     vrec_status status = time_setting(t, k->plain, overrides, step, err);
+    if (status == VREC_OK)
+        status = check_known(t, err);
     if (status != VREC_OK)
         return status;
     compute_recall(t, &step->recall, &step->error);
@@ -255,6 +270,11 @@ static vrec_status turn_second(tuner *t, const knob *k, const vrec_tuning_step *
 
 /* ---- Which knobs ---- */
 
+static bool is_on_server(const vrec_indexer *indexer)
+{
+    return !vr_indexer_verbs(indexer)->vectors;
+}
+
 static int64_t fact_of(const vrec_indexer *indexer, const char *key)
 {
     const vrec_fact *fact;
@@ -264,13 +284,35 @@ static int64_t fact_of(const vrec_indexer *indexer, const char *key)
     return 0;
 }
 
+/* One number each, of which the least is the cheapest: a server says nothing of distances. */
+static vrec_status choose_for_server(const vrec_indexer *indexer, size_t top_k, knob *out, vrec_error *err)
+{
+    const char *kind = vr_indexer_kind(indexer);
+    int64_t rows = (int64_t)vr_max(vrec_rows(indexer), top_k);
+    if (strcmp(kind, "HNSW") == 0)
+        *out = (knob){ "ef", (int64_t)top_k, rows, 1, false, "", "; build anew with a larger m", 0.0 };
+    else if (strncmp(kind, "IVF", 3) == 0)
+        *out = (knob){ "nprobe", 1, 65536, 1, false, "", "", 0.0 };
+    else
+        return vr_fail(err, VREC_UNSUPPORTED,
+                       "tuning: on a server there is ef of HNSW and nprobe of IVF to tune, and this index "
+                       "is of another kind: %s",
+                       *kind ? kind : "none");
+    return VREC_OK;
+}
+
 /* The one that its library has, too; another of ours; and the first for the library's own search, where
  * that finds something else. Those that there aren't have no name. */
 static vrec_status choose_knobs(const vrec_indexer *indexer, size_t top_k, knob out[3], vrec_error *err)
 {
-    const char *backend = vr_indexer_backend(indexer), *kind = vr_indexer_kind(indexer);
+    const char *kind = vr_indexer_kind(indexer);
     int64_t rows = (int64_t)vrec_rows(indexer), k = (int64_t)top_k, lists = fact_of(indexer, "nlists");
     out[1] = out[2] = (knob){ .option = "" };
+    if (vr_indexer_is_exact(indexer))
+        return vr_fail(err, VREC_UNSUPPORTED, "tuning: index_type=%s is exact; there is nothing to tune",
+                       kind);
+    if (is_on_server(indexer))
+        return choose_for_server(indexer, top_k, &out[0], err);
     if (strcmp(kind, "HNSW") == 0) {
         out[0] = (knob){ "efSearch",
                          k < rows ? k : rows,
@@ -290,15 +332,9 @@ static vrec_status choose_knobs(const vrec_indexer *indexer, size_t top_k, knob 
          * as long as a quarter of the distances, in batches and one by one. */
         out[1] =
             (knob){ "budget", lists < rows ? rows / lists : 1, INT32_MAX, 1, false, "nprobe", "", 0.25 };
-    } else if (strcmp(backend, "annoy") == 0)
+    } else {
         out[0] = (knob){ "searchk", k, INT32_MAX, 1, false, "", "; build anew with a larger n_trees", 0.0 };
-    else if (strcmp(kind, "Flat") == 0)
-        return vr_fail(err, VREC_UNSUPPORTED, "tuning: index_type=Flat is exact; there is nothing to tune");
-    else
-        return vr_fail(
-            err, VREC_UNSUPPORTED,
-            "tuning: %s keeps its items on a server, and they are wanted here for the exact answers",
-            backend);
+    }
     return VREC_OK;
 }
 
@@ -392,12 +428,13 @@ static vrec_status turn_all(tuner *t, vr_tuned *tuned, vrec_error *err)
     return VREC_OK;
 }
 
-static vrec_status run(tuner *t, const vrec_matrix *queries, size_t top_k, vr_tuned *tuned, vrec_error *err)
+static vrec_status run(tuner *t, const vr_given_items *given, const vrec_matrix *queries, size_t top_k,
+                       vr_tuned *tuned, vrec_error *err)
 {
     if (!queries && top_k == VREC_MAX_TOP_K)
         top_k--; /* an item is asked for one more */
     vrec_status status =
-        vr_truth_find(t->indexer, queries, top_k, t->asked->threads, t->callers, &t->truth, err);
+        vr_truth_find(t->indexer, given, queries, top_k, t->asked->threads, t->callers, &t->truth, err);
     if (status != VREC_OK)
         return status;
     size_t slots = t->truth.queries * width_of(t);
@@ -473,13 +510,35 @@ static vrec_status check_queries(const vrec_indexer *indexer, const vrec_matrix 
     return VREC_OK;
 }
 
+/* Items are wanted exactly where the index can't give them. */
+static vrec_status check_items(const vrec_indexer *indexer, const vrec_tuning_options *asked,
+                               vrec_matrix *out, vrec_error *err)
+{
+    if (!is_on_server(indexer))
+        return asked->items || asked->item_ids
+                   ? vr_fail_at(err, VREC_INVALID, vr_in("items"),
+                                "tuning: items are given, but the index has them itself; leave them out")
+                   : VREC_OK;
+    if (!asked->items)
+        return vr_fail_at(err, VREC_INVALID, vr_in("items"),
+                          "tuning: %s keeps its items on a server, and they are wanted here for the exact "
+                          "answers; give them",
+                          vr_indexer_backend(indexer));
+    vrec_status status = vr_matrix_check(asked->items, "items", out, err);
+    if (status == VREC_OK && (out->dim != vrec_dim(indexer) || out->rows == 0))
+        return vr_fail_at(err, VREC_INVALID, vr_in("items"),
+                          "tuning: %zu items of %zu values, but the index has %zu values each", out->rows,
+                          out->dim, vrec_dim(indexer));
+    return status;
+}
+
 vrec_status vrec_tune(const vrec_indexer *indexer, const vrec_tuning_options *options, vrec_tuning *tuning,
                       vrec_error *err)
 {
     vrec_tuning_options asked;
     vrec_tuning found = { .struct_size = sizeof found };
     vrec_progress room;
-    vrec_matrix queries;
+    vrec_matrix queries, items;
     size_t top_k;
     if (!indexer || !options || !tuning)
         return vr_fail_at(err, VREC_INVALID,
@@ -496,20 +555,24 @@ vrec_status vrec_tune(const vrec_indexer *indexer, const vrec_tuning_options *op
     tuner t = { .indexer = indexer,
                 .asked = &asked,
                 .changes = count_changes(indexer),
-                .is_graph = strcmp(vr_indexer_kind(indexer), "HNSW") == 0,
+                .is_graph = !is_on_server(indexer) && strcmp(vr_indexer_kind(indexer), "HNSW") == 0,
                 .out = &found };
     if (status == VREC_OK)
         status = vr_take_progress(asked.progress, &room, &t.callers, err);
     if (status == VREC_OK)
         status = check(indexer, &asked, &top_k, err);
     if (status == VREC_OK)
+        status = check_items(indexer, &asked, &items, err);
+    if (status == VREC_OK)
         status = check_queries(indexer, asked.queries, &queries, err);
     if (status != VREC_OK)
         return status;
     t.progress = (vrec_progress){ .struct_size = sizeof t.progress, .report = report_step, .context = &t };
     vr_tuned *tuned = vr_alloc(1, sizeof *tuned);
-    status = tuned ? run(&t, asked.queries ? &queries : NULL, top_k, tuned, err)
-                   : vr_fail_memory(err, sizeof *tuned, "what tuning finds");
+    const vr_given_items given = { &items, asked.item_ids };
+    status = tuned
+                 ? run(&t, asked.items ? &given : NULL, asked.queries ? &queries : NULL, top_k, tuned, err)
+                 : vr_fail_memory(err, sizeof *tuned, "what tuning finds");
     if (status != VREC_OK) {
         vr_free(tuned);
         return status;

@@ -36,7 +36,7 @@ static bool is_given(const vr_options *options, bool by_query, const char *key)
 }
 
 /* What says how much a search looks at. */
-static const char *const settings[] = { "efSearch", "gamma", "nprobe", "budget", "searchk" };
+static const char *const settings[] = { "efSearch", "gamma", "nprobe", "budget", "searchk", "ef" };
 
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 

@@ -136,6 +136,8 @@ def test_pictures_refused(folder, index):
     fail(1, "is exact", *tune, "--plot", "x.svg")
     build("--index_type", "IVF")
     fail(1, "no/a.svg", "tune", "faiss", "i.index", "--plot", "no/a.svg")
+    fail(2, "--items is for an index on a server", "tune", "faiss", "i.index", "--items", "items.npy")
+    fail(2, "--items FILE is missing", "tune", "milvus", "--collection", "films")
     fail(1, f"{index}: tuning: index_type=Flat is exact", "tune", "faiss", "i.index", index)
 
 
@@ -143,6 +145,7 @@ def test_refused(folder, index):
     fail(1, "is exact; there is nothing to tune", "tune", "faiss", index)
     for wrong in ("1", "0", "-1", "95", "x", "nan"):
         fail(2, "between 0 and 1", "tune", "faiss", index, "--recall", wrong)
-    fail(1, "server", "tune", "milvus", "--collection", "c", "--port", 1, "--connect_timeout", 1)
+    np.save("few.npy", integers(5, 16, seed=1))
+    fail(1, "server", "tune", "milvus", "--collection", "c", "--port", 1, "--connect_timeout", 1, "--items", "few.npy")
     fail(2, "which would be lost", "tune", "faiss", index, "--queries", "users.npy", "-o", "users.npy")
     fail(1, "No such file", "tune", "faiss", index, "--queries", "missing.npy")

@@ -103,6 +103,58 @@ def test_search_options_work(server, items, queries):
             ({"index_type": "HNSW", "ef": 1, "params": '{"M":48,"efConstruction":500}'}, {"ef": 600})]))
 
 
+@REAL
+@pytest.mark.parametrize("kind, metric, option", [("HNSW", "COSINE", "ef"), ("IVF_FLAT", "L2", "nprobe"),
+                                                  ("IVF_SQ8", "IP", "nprobe")])
+def test_tuning(server, name, kind, metric, option, tmp_path):
+    """The least ef or nprobe that suffices, by items of which the server only knows the ids."""
+    rng = np.random.default_rng(5)
+    items, asked = rng.standard_normal((20_000, 32), np.float32), rng.standard_normal((400, 32), np.float32)
+    ids = 7 * rng.permutation(len(items)) + 1
+    for what, array in {"items": items, "ids": ids, "asked": asked}.items():
+        np.save(tmp_path / f"{what}.npy", array)
+    params = '{"M":4,"efConstruction":60}' if kind == "HNSW" else '{"nlist":100}'
+    indexer = builder(server, collection=name, index_type=kind, metric=metric, params=params).from_embeddings(items, ids=ids)
+    tune = ("tune", "milvus", *flags(server.options), "--collection", name, "--items", tmp_path / "items.npy", "--json")
+    own = ("--ids", tmp_path / "ids.npy")
+    try:
+        found = json.loads(vrec(*tune, *own, "--recall", 0.9, "--queries", tmp_path / "asked.npy").stdout)
+        key, value = found["options"].split("=")
+        assert key == option and found["file_options"] == found["options"] and found["recall"] >= 0.9
+        exact = -scores_of(items, asked, metric) if metric != "L2" else scores_of(items, asked, metric)
+        best = np.argsort(exact, axis=1)[:, :10]
+
+        def recall(setting):
+            got = indexer.query(asked, 10, **{option: setting})[0]
+            return np.mean([len(set(a) & set(ids[b])) / 10 for a, b in zip(got, best)])
+
+        assert abs(recall(int(value)) - found["recall"]) < 0.005
+        assert recall(int(value) // 2) < 0.9
+        of_items = json.loads(vrec(*tune, *own, "--recall", 0.9).stdout)
+        assert of_items["of_items"] and of_items["queries"] == 1000 and 0.9 <= of_items["recall"]
+        assert "isn't among the 20000 items given" in vrec(*tune).stderr
+        if kind != "HNSW":  # up to all lists, and no further than the server takes
+            most = vrec(*tune, *own, "--recall", 0.9999)
+            assert "is out of reach" in most.stderr if kind == "IVF_SQ8" else json.loads(most.stdout)["recall"] == 1
+    finally:
+        builder(server, collection=name).drop()
+
+
+@REAL
+def test_a_build_says_the_recall(server, items, queries):
+    exact = scores_of(items, queries, "L2").argsort(axis=1)[:, :10]
+    indexer = builder(server, index_type="IVF_FLAT", nlist=60, target_recall=0.9).from_embeddings(items)
+
+    def recall(**options):
+        return np.mean([len(set(a) & set(b)) / 10 for a, b in zip(indexer.query(queries, 10, **options)[0], exact)])
+
+    assert recall(nprobe=1) < 0.5 < 0.86 < recall()
+    assert recall() == recall(target_recall=0.9) >= recall(target_recall=0.6) >= 0.5
+    indexer.close()
+    with fails(vreclib.INVALID, "target_recall is for index_type="):
+        builder(server, index_type="DISKANN", target_recall=0.9).from_embeddings(items)
+
+
 @PLAIN
 def test_index_that_the_server_lacks(server, items):
     if server.kind == "lite":

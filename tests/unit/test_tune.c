@@ -367,6 +367,9 @@ static void refusals(void **state)
     vrec_tuning_options asked = { .struct_size = sizeof asked, .recall = 0.9 };
     vrec_tuning tuning = { .struct_size = sizeof tuning };
     assert_failed(vrec_tune(flat, &asked, &tuning, &err), &err, VREC_UNSUPPORTED, "is exact");
+    asked.items = &wrong;
+    assert_failed(vrec_tune(lists, &asked, &tuning, &err), &err, VREC_INVALID, "leave them out");
+    asked.items = NULL;
     assert_failed(vrec_tune(NULL, &asked, &tuning, &err), &err, VREC_INVALID, "the indexer is NULL");
     assert_failed(vrec_tune(lists, NULL, &tuning, &err), &err, VREC_INVALID, "the options is NULL");
     assert_failed(vrec_tune(lists, &asked, NULL, &err), &err, VREC_INVALID, "the tuning is NULL");
