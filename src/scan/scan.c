@@ -25,6 +25,7 @@
 #include "base/memory.h"
 #include "core/scratch.h"
 #include "scan/bound.h"
+#include "scan/columns.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -36,9 +37,8 @@ enum {
     TOGETHER = 16,           /* distances that are looked at together */
     LISTED = 64,             /* rows of a list whose distances are computed together */
     AHEAD = 1,               /* blocks that are fetched before they are looked at */
-    BEST_MAX = 64,           /* rows that are asked for first, where there is no limit yet, */
-    COLUMNS_MIN = 32,        /* which are found as the best of so many columns, */
-    COLUMNS_MAX = 192,       /* or of three times as many as are asked for */
+    BEST_MAX = 64,           /* rows that are asked for first, where there is no limit yet */
+    COLUMNS_MAX = 192,       /* vr_columns_for(BEST_MAX) */
     FETCHED_BYTES = 512      /* of a row, ahead; processors fetch the rest */
 };
 
@@ -302,34 +302,14 @@ static bool lacks_limit(const vr_scanner *s, size_t q, size_t count)
     return top->limit == vr_no_limit() && top->k <= BEST_MAX && count >= 4 * (size_t)top->k;
 }
 
-/* A bound that at least k of them reach, and hardly more: the k-th best of the best in each of some columns
- * that they stand in. No branch on the way has to be foreseen for each of them. */
-static float bound_of_best(const float *bounds, size_t count, size_t k)
-{
-    float best[COLUMNS_MAX];
-    uint64_t keys[2 * BEST_MAX + 32]; /* vr_topk_capacity(BEST_MAX) */
-    size_t columns = vr_min((3 * k + COLUMNS_MIN - 1) / COLUMNS_MIN * COLUMNS_MIN, COLUMNS_MAX);
-    vr_topk top;
-    for (size_t c = 0; c < columns; c++)
-        best[c] = -INFINITY;
-    for (size_t i = 0; i < count; i += columns) {
-        const float *row = bounds + i;
-        for (size_t c = 0, here = vr_min(columns, count - i); c < here; c++)
-            best[c] = row[c] > best[c] ? row[c] : best[c];
-    }
-    vr_topk_init(&top, keys, k);
-    for (size_t c = 0; c < columns; c++)
-        vr_topk_push(&top, vr_topk_key(-best[c], (uint32_t)c));
-    vr_topk_shrink(&top);
-    return -vr_topk_value(top.limit);
-}
-
 /* Offers some k rows whose bounds, in space, are the best, and notes them in done, a bit for each. */
 static void offer_best(vr_scanner *s, size_t q, size_t first, size_t count, uint32_t *done)
 {
     uint32_t rows[2 * BEST_MAX];
+    uint64_t keys[2 * BEST_MAX + 32]; /* vr_topk_capacity(BEST_MAX) */
+    float largest[COLUMNS_MAX];
     size_t dim = s->wave->dim, found = 0;
-    float least = bound_of_best(s->space, count, s->tops[q].k);
+    float least = vr_kth_of_columns(s->space, count, s->tops[q].k, largest, keys);
     s->wave->simd->passing(s->space, count, least, done);
     for (size_t i = 0; i < count; i += 32) {
         uint32_t mask = done[i / 32];

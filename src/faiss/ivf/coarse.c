@@ -16,6 +16,7 @@
 #include "core/scratch.h"
 #include "faiss/table.h"
 #include "scan/bound.h"
+#include "scan/columns.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,7 +30,8 @@ enum {
     SUM_BYTES = 1 << 22, /* and their sums with all centroids allow it; */
     IN_ORDER = 8,        /* for so few, lists are put in order, and found by digits; */
     SORTED = 16,         /* sums that are sorted, of those of a query; */
-    HALVES_MAX = 32
+    HALVES_MAX = 32,
+    COLUMN_MIN = 16 /* sums, or the columns take longer than the halves */
 };
 
 /* ---- One query, all centroids ---- */
@@ -158,11 +160,32 @@ static void find_range(const float *sums, size_t count, float *least, float *lar
     }
 }
 
-/* The sum of the last list that is wanted. It is closed in on by halves, which costs a pass without a
- * branch each time, until few sums are left to be sorted. */
+/* The sum of the last list that is wanted, which is one of those from low on and below high; above have
+ * larger ones. */
+static float last_between(const vr_ivf_chooser *c, const float *sums, float low, float high, size_t above)
+{
+    size_t lists = c->rows.count;
+    vr_topk top;
+    vr_topk_init(&top, c->keys, c->probes - above);
+    c->wave.simd->passing(sums, lists, low, c->bits);
+    for (size_t i = 0; i < lists; i += 32)
+        for (uint32_t here = c->bits[i / 32]; here; here &= here - 1) {
+            float sum = sums[i + (size_t)__builtin_ctz(here)];
+            if (sum < high)
+                vr_topk_push(&top, vr_topk_key(-sum, 0));
+        }
+    vr_topk_shrink(&top);
+    return -vr_topk_value(top.limit);
+}
+
+/* Where not few of the lists are wanted, it is closed in on by halves, which costs a pass without a branch
+ * each time, until few sums are left to be sorted. */
 static float last_sum(const vr_ivf_chooser *c, const float *sums)
 {
     float low, high;
+    if (vr_columns_for(c->probes) <= c->rows.count / COLUMN_MIN)
+        return last_between(
+            c, sums, vr_kth_of_columns(sums, c->rows.count, c->probes, c->distances, c->keys), INFINITY, 0);
     const vr_simd *simd = c->wave.simd;
     size_t lists = c->rows.count, from_low = lists, above = 0; /* sums from low on, from high on */
     find_range(sums, lists, &low, &high);
@@ -178,17 +201,7 @@ static float last_sum(const vr_ivf_chooser *c, const float *sums)
             above = found;
         }
     }
-    vr_topk top;
-    vr_topk_init(&top, c->keys, c->probes - above);
-    simd->passing(sums, lists, low, c->bits);
-    for (size_t i = 0; i < lists; i += 32)
-        for (uint32_t here = c->bits[i / 32]; here; here &= here - 1) {
-            float sum = sums[i + (size_t)__builtin_ctz(here)];
-            if (sum < high)
-                vr_topk_push(&top, vr_topk_key(-sum, 0));
-        }
-    vr_topk_shrink(&top);
-    return -vr_topk_value(top.limit);
+    return last_between(c, sums, low, high, above);
 }
 
 /* Puts those of the lists in doubt that are nearest by the row kernel's distance. */
