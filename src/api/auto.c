@@ -1,7 +1,9 @@
 /* index_type=auto. Lists and graphs are built of a sample of the items, tuned to the recall, and timed with
  * queries that are not in them; what they would take with all items follows from how the cost of each kind
- * grows. Exact search needs no guess: its index is a copy, and it is timed with all items, or, of very
- * many, with two numbers of them, since its time is a line. The cheapest is built of all, and tuned.
+ * grows. The sample is small, since trials should take little beside the build; only kinds that come out
+ * near each other are tried with a larger one. Exact search needs no guess: its index is a copy, and it is
+ * timed with all items, or, of very many, with two numbers of them, since its time is a line. The cheapest
+ * is built of all, and tuned.
  *
  * Without examples of queries, some items that aren't in the sample stand for them, and the index of all
  * items is tuned on some of its own (tune.c).
@@ -24,12 +26,15 @@
 #include <string.h>
 
 enum {
-    FEW = 4000, /* items with which the exact index is as good as any */
-    SAMPLE_SHARE = 16,
-    SAMPLE_MIN = 4000, /* unless that is more than half of them */
-    SAMPLE_MAX = 40000,
+    FEW = 4000,          /* items with which the exact index is as good as any */
+    FIRST_SAMPLE = 2500, /* unless that is more than half of them; likewise: */
+    SAMPLE_MIN = 4000,
+    SAMPLE_SHARE = 32,
+    SAMPLE_MAX = 20000,
+    NEAR = 2, /* times as long as the best of a first trial: a larger one tells the kinds below it apart */
     EXACT_VALUES = 1 << 26, /* with so many exact search is timed at most, */
-    ASKED_MAX = 300,        /* queries; */
+    ASKED_MAX = 300,        /* queries, */
+    FIRST_ASKED = 100,      /* fewer in a first trial; */
     ASKED_FIRST = 20,       /* where they come one by one, so many say how many there is time for */
     TOP_K = 10,
     TIMES = 3,
@@ -48,8 +53,8 @@ typedef struct candidate {
 
 static const candidate candidates[] = { { "Flat", "", 0, 0 }, /* measured */
                                         { "IVF", "", 0.5, 0.35 },
-                                        { "HNSW", "m=32", 0.5, 0.55 },
-                                        { "HNSW", "m=16", 0.5, 0.55 } };
+                                        { "HNSW", "m=32", 0.45, 0.55 },
+                                        { "HNSW", "m=16", 0.45, 0.55 } };
 
 enum { CANDIDATES = sizeof candidates / sizeof candidates[0], FLAT = 0 };
 
@@ -116,18 +121,17 @@ static vrec_matrix pick(const vrec_matrix *items, size_t first, size_t stride, s
     return out;
 }
 
-static void take_sample(choice *c)
+/* About so many items, at most half of them, and queries. */
+static void take_sample(choice *c, size_t wanted, size_t asked)
 {
-    size_t rows = c->items->rows;
-    size_t wanted = vr_min(vr_max(rows / SAMPLE_SHARE, SAMPLE_MIN), vr_min(rows / 2, SAMPLE_MAX));
-    size_t stride = rows / wanted;
+    size_t rows = c->items->rows, stride = rows / vr_min(rows / 2, wanted);
     c->sample = pick(c->items, 0, stride, rows); /* to the end of the items, which may be sorted */
     if (c->build->queries) {
         const vrec_matrix *queries = c->build->queries;
-        c->strangers = pick(queries, 0, vr_max(queries->rows / ASKED_MAX, 1), ASKED_MAX);
+        c->strangers = pick(queries, 0, vr_max(queries->rows / asked, 1), asked);
     } else {
-        size_t apart = vr_max(c->sample.rows / ASKED_MAX, 1) * stride;
-        c->strangers = pick(c->items, stride / 2, apart, ASKED_MAX);
+        size_t apart = vr_max(c->sample.rows / asked, 1) * stride;
+        c->strangers = pick(c->items, stride / 2, apart, asked);
     }
 }
 
@@ -287,13 +291,42 @@ static bool is_spare(const choice *c, size_t k)
     return k > 0 && strcmp(candidates[k].kind, candidates[k - 1].kind) == 0 && c->microseconds[k - 1] > 0;
 }
 
-static vrec_status measure_all(choice *c, bool room[CANDIDATES], vrec_error *err)
+static size_t best_of(const choice *c)
 {
+    size_t best = CANDIDATES;
+    for (size_t k = 0; k < CANDIDATES; k++)
+        if (c->microseconds[k] > 0 && (best == CANDIDATES || c->microseconds[k] < c->microseconds[best]))
+            best = k;
+    return best;
+}
+
+/* Measures those that are near the best once more, with a larger sample, if there are several. */
+static vrec_status measure_near(choice *c, vrec_error *err)
+{
+    size_t best = best_of(c),
+           larger = vr_min(vr_max(c->items->rows / SAMPLE_SHARE, SAMPLE_MIN), SAMPLE_MAX);
+    double most = best < CANDIDATES ? NEAR * c->microseconds[best] : 0;
+    size_t near = 0;
+    for (size_t k = 0; k < CANDIDATES; k++)
+        near += c->microseconds[k] > 0 && c->microseconds[k] <= most;
+    if (near < 2 || vr_min(larger, c->items->rows / 2) < c->sample.rows * 3 / 2)
+        return VREC_OK;
+    take_sample(c, larger, ASKED_MAX);
+    vrec_status status = VREC_OK;
+    for (size_t k = FLAT + 1; k < CANDIDATES && status == VREC_OK; k++)
+        if (c->microseconds[k] > 0 && c->microseconds[k] <= most)
+            status = measure(c, k, err);
+    return status;
+}
+
+static vrec_status measure_all(choice *c, const bool room[CANDIDATES], vrec_error *err)
+{
+    take_sample(c, FIRST_SAMPLE, FIRST_ASKED);
     vrec_status status = room[FLAT] ? measure_exact(c, err) : VREC_OK;
     for (size_t k = FLAT + 1; k < CANDIDATES && status == VREC_OK; k++)
         if (room[k] && !is_spare(c, k) && c->items->dim <= 8192)
             status = measure(c, k, err);
-    return status;
+    return status == VREC_OK ? measure_near(c, err) : status;
 }
 
 static void explain(choice *c)
@@ -326,12 +359,8 @@ static vrec_status choose(choice *c, size_t *best, vrec_error *err)
         *best = room[FLAT] ? FLAT : CANDIDATES;
         snprintf(c->why, sizeof c->why, "so few items are all compared with in no time");
     } else if (status == VREC_OK) {
-        take_sample(c);
         status = measure_all(c, room, err);
-        for (size_t k = 0; k < CANDIDATES; k++)
-            if (room[k] && c->microseconds[k] > 0 &&
-                (*best == CANDIDATES || c->microseconds[k] < c->microseconds[*best]))
-                *best = k;
+        *best = best_of(c);
         explain(c);
     }
     return status == VREC_OK && *best == CANDIDATES ? fail_memory(c, err) : status;

@@ -478,6 +478,26 @@ vrec_status scenario_tune(vrec_error *err)
     return status;
 }
 
+/* More items than exact search is taken for at once, so that every kind is tried. */
+vrec_status scenario_auto(vrec_error *err)
+{
+    enum { TRIED = 4000, NARROW = 4 };
+    vrec_builder *builder;
+    vrec_indexer *indexer = NULL;
+    vrec_matrix items = vrec_matrix_f32(values, TRIED, NARROW);
+    items.row_stride = WIDE * sizeof(float);
+    vrec_status status = vrec_builder_factory(
+        "faiss", "metric=L2,index_type=auto,target_recall=0.5,threads=2", &builder, err);
+    if (status == VREC_OK)
+        status = vrec_from_embeddings(builder, &items, NULL, &indexer, err);
+    assert_true((status == VREC_OK) == (indexer != NULL));
+    if (status == VREC_OK)
+        assert_true(has_fact(indexer, "because", "HNSW"));
+    vrec_indexer_free(indexer);
+    vrec_builder_free(builder);
+    return status;
+}
+
 vrec_status scenario_query(size_t times, void (*before)(size_t time), vrec_error *err)
 {
     vrec_indexer *indexer;

@@ -25,6 +25,9 @@ vrec_status scenario_tune(vrec_error *err);
 /* A build that is tuned, with a sample of queries. */
 vrec_status scenario_build_tuned(vrec_error *err);
 
+/* Nothing but a build whose kind is chosen by trials. */
+vrec_status scenario_auto(vrec_error *err);
+
 /* Nothing but queries, also large enough: one and a batch, often enough that the index has all that it
  * makes on the way; so many times. Calls before() ahead of each time, with its number. */
 vrec_status scenario_query(size_t times, void (*before)(size_t time), vrec_error *err);

@@ -68,6 +68,25 @@ static void every_allocation_of_tunings(void **state)
     assert_true(fail_each(scenario_build_tuned, FAULT_MEMORY, ENOMEM, MAY_FAIL) > 0);
 }
 
+/* So many calls that only some of them fail, farther and farther apart. How many there are depends on
+ * times, which decide what is tried again and what is built. */
+static void allocations_of_trials(void **state)
+{
+    (void)state;
+    scenario_init(0);
+    for (size_t at = 0;; at += 1 + at / 16) {
+        vrec_error err = { 0 };
+        long held = faults_held();
+        faults_arm(FAULT_MEMORY, at, ENOMEM);
+        vrec_status status = scenario_auto(&err);
+        size_t count = faults_disarm();
+        assert_int_equal(faults_held(), held);
+        assert_true(status == VREC_OK || (status == VREC_NO_MEMORY && count > at));
+        if (count <= at)
+            return;
+    }
+}
+
 static void codes_are_left_out(void **state)
 {
     (void)state;
@@ -199,7 +218,7 @@ int main(void)
         cmocka_unit_test(a_warm_query_allocates_nothing),   cmocka_unit_test(every_allocation),
         cmocka_unit_test(every_allocation_of_large_builds), cmocka_unit_test(every_call_on_files),
         cmocka_unit_test(short_reads_and_writes_go_on),     cmocka_unit_test(codes_are_left_out),
-        cmocka_unit_test(every_allocation_of_tunings),
+        cmocka_unit_test(every_allocation_of_tunings),      cmocka_unit_test(allocations_of_trials),
     };
     return cmocka_run_group_tests_name("faults", tests, enter_folder, leave_folder);
 }
