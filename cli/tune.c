@@ -90,7 +90,10 @@ static void print_text(vrec_tuning *tuning, double wanted, size_t items)
                                     : "their nearest items are nearer than items are to each other",
                100 * (tuning->farther > .5 ? tuning->farther : 1 - tuning->farther));
     if (tuning->of_items)
-        puts("Queries of another kind, such as users, find less: give some with --queries.");
+        puts(strncmp(tuning->options, "ef=", 3) == 0
+                 ? "A graph on a server finds more for its own items than for others: give some with "
+                   "--queries."
+                 : "Queries of another kind, such as users, find less: give some with --queries.");
 }
 
 static void print_json(const vrec_tuning *tuning)

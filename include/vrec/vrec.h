@@ -617,7 +617,8 @@ typedef struct vrec_tuning_options {
 
     /* Examples (m x d, m up to VREC_TUNING_QUERIES; 1000 are enough) of the queries that are to come. NULL:
      * up to 1000 of the items, each as if the index didn't have it. Queries that are distributed otherwise,
-     * such as users, mostly find less: give some if you have any. */
+     * such as users, mostly find less: give some if you have any. A graph on a server can't leave the item
+     * out, and finds more for it than for strangers. */
     const vrec_matrix *queries;
 
     int32_t

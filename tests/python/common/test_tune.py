@@ -75,6 +75,18 @@ def test_a_tuning_ends_with_a_change(vectors):
             index.tune(users, recall=0.9)
 
 
+def test_items_are_for_servers(vectors):
+    items, users = vectors
+    with vrec.builder_factory("faiss", index_type="IVF", nlists=20).from_embeddings(items) as index:
+        with pytest.raises(vrec.ArgumentError, match="the index has them itself; leave them out"):
+            index.tune(users, items=items)
+        for ids in (range(len(items)), range(3)):
+            with pytest.raises(vrec.ArgumentError, match=f"ids: there are {len(ids)} for 0 items"):
+                index.tune(users, ids=ids)
+        with pytest.raises(vrec.ArgumentError, match=f"ids: there are 3 for {len(items)} items"):
+            index.tune(users, items=items, ids=range(3))
+
+
 def test_a_picture(vectors, tmp_path):
     items, users = vectors
     tunings = {}
