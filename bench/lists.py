@@ -11,7 +11,7 @@ def measure(data, args, machine):
     folder = prepare(data, args)
     rivals = [Side(index.name, index.kept(), SCANN) for index in scanns(folder, args)]
     sides = []
-    for nlists in args.nlists:  # vrec trains them as FAISS does, in a third of the time
+    for nlists in args.nlists:  # vrec trains them as FAISS does, in a half to a third of the time
         file = Index(f"vrec nlists={nlists}", "vrec", folder, {"index_type": "IVF", "nlists": nlists}).kept()
         sides += [Side(f"{kind} nlists={nlists}", file, NPROBE, kind) for kind in args.sides if kind != "hnswlib"]
     yield from compare(data, sides + rivals, [batch for batch in (1, 100, 1000) if batch in args.batch])
