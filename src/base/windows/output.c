@@ -1,9 +1,9 @@
 /* Files that are written: under a temporary name beside the target, "TARGET.NUMBER.tmp", and renamed over
  * it when all is on disk.
  *
- * Whoever writes a temporary file shares it with nobody, so that only one that was left by a process that
- * ended in the middle can be deleted; the next that writes the same target does that. A target that
- * somebody has mapped can't be replaced on Windows: writing it fails, and it stays as it was.
+ * Whoever writes a temporary file lets others read it, and nothing else, so that only one that was left by
+ * a process that ended in the middle can be deleted; the next that writes the same target does that. A
+ * target that somebody has mapped can't be replaced on Windows: writing it fails, and it stays as it was.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
@@ -62,14 +62,15 @@ static vrec_status look(const char *path, vrec_error *err)
 
 /* ---- The temporary file ---- */
 
-/* Makes a new file that nobody else can open or delete: its number, or -1. */
+/* Makes a new file that nobody else can write or delete, and that can be read back (a table of names knows
+ * its index by a checksum): its number, or -1. */
 static int create(const char *path)
 {
     wchar_t *wide = vr_wide_path(path);
     if (!wide)
         return -1;
-    HANDLE handle =
-        CreateFileW(wide, GENERIC_WRITE | DELETE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+    HANDLE handle = CreateFileW(wide, GENERIC_WRITE | DELETE, FILE_SHARE_READ, NULL, CREATE_NEW,
+                                FILE_ATTRIBUTE_NORMAL, NULL);
     if (handle == INVALID_HANDLE_VALUE)
         vr_set_errno();
     free(wide);
