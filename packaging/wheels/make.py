@@ -93,22 +93,9 @@ class Protobuf:
         self.archive = folder / f"protobuf-c_{self.upstream}.orig.tar.gz"
         self.source = folder / f"protobuf-c-{self.upstream}"
         if not self.archive.exists():
-            self._fetch(folder)
+            run("scripts/source", folder, f"protobuf-c={self.version}")
         if not self.source.exists():
             run("tar", "-x", "-C", folder, "-f", self.archive)
-
-    def _fetch(self, folder):
-        """With lists of its own, because few machines list sources."""
-        folder.mkdir(parents=True, exist_ok=True)
-        codename = output("sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME")
-        sources = "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian "
-        write(folder / "sources.list", f"{sources}{codename} main\n")
-        (folder / "lists").mkdir(exist_ok=True)
-        apt = ["apt-get", "-qq", "-o", f"Dir::Etc::SourceList={folder}/sources.list", "-o",
-               "Dir::Etc::SourceParts=/dev/null", "-o", f"Dir::State::Lists={folder}/lists", "-o",
-               "APT::Sandbox::User=root"]
-        run(*apt, "update")
-        run(*apt, "source", "--download-only", f"protobuf-c={self.version}", cwd=folder)
 
     def compile(self, folder):
         """For the target whose compiler is in the folder; names within the archive are all that is told of paths."""

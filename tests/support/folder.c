@@ -3,6 +3,16 @@
 
 static char folder[32];
 
+#ifdef _WIN32
+#include <direct.h>
+
+/* Which Windows lacks. */
+static char *mkdtemp(char *template)
+{
+    return _mktemp(template) && _mkdir(template) == 0 ? template : NULL;
+}
+#endif
+
 size_t for_each_file(int (*act)(const char *name))
 {
     size_t count = 0;

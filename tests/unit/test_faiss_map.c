@@ -245,6 +245,40 @@ static void a_mapped_index_grows(void **state)
     vrec_indexer_free(mapped);
 }
 
+/* Who has the old file mapped keeps answering from it. Windows refuses to replace it as long as that is so.
+ */
+static void a_mapped_file_is_replaced(void **state)
+{
+    static const kind before = { "metric=L2", ITEMS, false, "codes=auto", NULL },
+                      after = { "metric=IP", 1, false, "codes=auto", NULL };
+    size_t size;
+    vrec_error err;
+    (void)state;
+    write_index(&before, "a.index");
+    write_index(&after, "b.index");
+    vrec_indexer *read = open_as("a.index", before.open, "read"),
+                 *other = open_as("b.index", after.open, "read");
+    vrec_indexer *mapped = open_as("a.index", before.open, "map");
+    char *old = file_content("a.index", &size);
+#ifdef _WIN32
+    assert_int_equal(vrec_save(other, "a.index", NULL, &err), VREC_IO);
+    assert_non_null(strstr(err.message, "a.index"));
+    assert_file("a.index", old, size);
+#else
+    assert_int_equal(vrec_save(other, "a.index", NULL, &err), VREC_OK);
+#endif
+    assert_same_answers(read, mapped, &before);
+    vrec_indexer_free(mapped);
+    assert_int_equal(vrec_save(other, "a.index", NULL, &err), VREC_OK);
+    free(old);
+    old = file_content("b.index", &size);
+    assert_file("a.index", old, size);
+    assert_int_equal(for_each_file(NULL), 2);
+    free(old);
+    vrec_indexer_free(read);
+    vrec_indexer_free(other);
+}
+
 /* Links that are changed after they were checked lead nowhere. */
 static void changed_links_are_not_followed(void **state)
 {
@@ -295,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(mapped_is_as_read, set_up, leave_folder),
         cmocka_unit_test_setup_teardown(a_graph_of_centroids_is_mapped, set_up, leave_folder),
         cmocka_unit_test_setup_teardown(a_mapped_index_grows, set_up, leave_folder),
+        cmocka_unit_test_setup_teardown(a_mapped_file_is_replaced, set_up, leave_folder),
         cmocka_unit_test_setup_teardown(changed_links_are_not_followed, set_up, leave_folder),
         cmocka_unit_test_setup_teardown(verify_reads_all, set_up, leave_folder),
     };

@@ -39,7 +39,9 @@ def test_same_files_and_answers(kind, items, tmp_path):
     windows("build", backend, *options, items, "-o", "there.index", cwd=tmp_path)
     assert (tmp_path / "there.index").read_bytes() == (tmp_path / "here.index").read_bytes()
     query = ("query", backend, *(options if backend == "annoy" else ()), "here.index", "items.npy", "-k", "7")
-    assert windows(*query, cwd=tmp_path) == run(HERE, *query, cwd=tmp_path).stdout
+    expected = run(HERE, *query, cwd=tmp_path).stdout
+    for load in ("read", "map"):
+        assert windows(*query, "--load", load, cwd=tmp_path) == expected
 
 
 def test_names_in_chinese_and_long_paths(items, tmp_path):
@@ -48,6 +50,8 @@ def test_names_in_chinese_and_long_paths(items, tmp_path):
     assert len(str(folder)) > 260
     windows("build", "faiss", items, "-o", folder / "索引.index")
     assert "rows         600" in windows("info", folder / "索引.index")
+    answers = windows("query", "faiss", folder / "索引.index", items, "-k", "1", "--load", "map")
+    assert [line.split("\t")[2] for line in answers.splitlines()] == [str(i) for i in range(600)]
     assert [path.name for path in folder.iterdir()] == ["索引.index"]
 
 
@@ -59,6 +63,17 @@ def test_what_is_replaced(items, tmp_path):
     windows("build", "faiss", items, "-o", index)
     assert "rows         600" in windows("info", index)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["items.index", "items.npy"]
+
+
+def test_names_beside_the_file(items, tmp_path):
+    """Twice: the second replaces both files."""
+    titles = tmp_path / "titles.txt"
+    titles.write_text("".join(f"片{i}\n" for i in range(600)), encoding="utf-8")
+    for _ in range(2):
+        windows("build", "faiss", items, "--ids", titles, "-o", tmp_path / "films.index")
+        answers = windows("query", "faiss", tmp_path / "films.index", items, "-k", "1")
+        assert [line.split("\t")[2] for line in answers.splitlines()] == [f"片{i}" for i in range(600)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["films.index", "films.index.ids", "items.npy", "titles.txt"]
 
 
 def test_lists_and_tables(items, tmp_path):
