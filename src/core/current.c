@@ -4,8 +4,8 @@
 #include "base/system.h"
 
 enum {
-    PLACE_SHIFT = 56,  /* leaves more calls than there will ever be */
-    PATIENCE_US = 1000 /* between looks for a free place */
+    PLACE_SHIFT = 56,  /* the bits below count readers: 2^56 of one thing are more than there can be */
+    PATIENCE_US = 1000 /* how long to sleep before looking for a free place again */
 };
 
 static size_t place_of(uint64_t entered)

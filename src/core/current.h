@@ -1,15 +1,19 @@
-/* Something that many read while somebody replaces it: the index of an indexer.
+/* Something that many threads read while another replaces it: the index of an indexer.
  *
- * Readers enter, read and leave; none of them ever waits, tries again, or allocates. Nobody who replaces
- * the thing waits for them: those who are reading go on with what they have entered, and the last of them
- * to leave ends it.
+ * A reader enters, reads, and leaves. It never waits, tries again, or allocates. The thread that replaces
+ * the thing doesn't wait for readers either: those that have entered go on reading the old thing, and the
+ * last of them to leave calls end() for it.
  *
- * A thing stands in one of a few places. A single number says which place is the current one, in its upper
- * bits, and how many have entered it, in the lower: to enter is to add 1, and what was there before says
- * where to read. Who leaves is taken off the place's balance, which begins at 0. When the thing is
- * replaced, nobody enters its place any more, so that the number of those who did is known for good, and is
- * added to the balance, which from then on says how many are still there. It comes to 0 once, and who
- * brings it there ends the thing and frees the place.
+ * Things stand in places[], and one 64-bit number, entered, has two parts: the upper bits say in which
+ * place the current thing is, the lower ones count how many readers have entered it so far. So one atomic
+ * addition of 1 enters, and the value from before it says where to read.
+ *
+ * Leaving can't be counted in the same number, since the place may not be the current one by then. Each
+ * place has a balance for that: it begins at 0, and a reader that leaves subtracts 1. Replacing the thing
+ * exchanges entered for the new place and a count of 0. The old count is then final, as nobody enters the
+ * old place any more, and is added to the old place's balance: from then on that is the number of readers
+ * still inside. It falls to 0 once, and the thread that brings it there (the last reader, or the one that
+ * replaced the thing if nobody was inside) ends the thing and frees the place.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef VR_CORE_CURRENT_H
@@ -19,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* So many things at a time: the current one, and others that somebody still reads. */
+/* How many things there can be at a time: the current one, and replaced ones that are still being read. */
 enum { VR_CURRENT_PLACES = 64 };
 
 typedef struct vr_current {
@@ -28,24 +32,25 @@ typedef struct vr_current {
         _Atomic(void *) thing; /* NULL: the place is free */
         atomic_int_least64_t balance;
     } places[VR_CURRENT_PLACES];
-    void (*end)(void *context, void *thing); /* what becomes of a thing that nobody reads any more */
+    void (*end)(void *context, void *thing); /* called once for a thing that nobody reads any more */
     void *context;
 } vr_current;
 
-/* Begins with a first thing. */
+/* Makes thing the current one. Before any other call. */
 void vr_current_init(vr_current *current, void *thing, void (*end)(void *context, void *thing),
                      void *context);
 
-/* The thing, which stays until the caller has left the place. Any number of threads, at any time; also a
- * child that was forked at any time. */
+/* Returns the current thing, which stays valid until the caller passes *place to vr_current_leave(). Any
+ * number of threads may do so at any time, and so may a child process that was forked meanwhile. */
 void *vr_current_enter(vr_current *current, size_t *place);
 void vr_current_leave(vr_current *current, size_t place);
 
-/* Puts another thing in its place: all who enter from now on get that. One caller at a time. Waits,
- * sleeping, only when somebody is still reading each of the VR_CURRENT_PLACES - 1 things before. */
+/* Makes another thing the current one: whoever enters from now on gets it. Callers must take turns. It
+ * waits, sleeping, only if all places are taken, that is while the last VR_CURRENT_PLACES - 1 things that
+ * were replaced are each still being read. */
 void vr_current_replace(vr_current *current, void *thing);
 
-/* Ends all things. Nobody reads them any more. */
+/* Ends all things that are left. Nobody may be reading one, nor enter afterwards. */
 void vr_current_clear(vr_current *current);
 
 #endif

@@ -1,10 +1,15 @@
-/* Every query is compared with every item, and its best are noted (nearest.c). That list is turned around:
- * for an item, the queries that want it. The items that these want, too, are its company, and it is the
- * nearer the more of its queries are the item's. Of the nearest company those are kept that the rule of
- * neighbours.h keeps, which compares angles or distances: what one query wants lies in several places that
- * no link by distance leads between, and the nearest company all lies in one.
+/* Every query of the sample is compared with every item; the WANTED nearest are what it wants (nearest.c).
+ * Turned around, that says of every item which queries want it. The company of an item is found among all
+ * that these queries want. A companion counts as the nearer the more queries want both, and the fewer want
+ * it at all, since what everybody wants says little.
  *
- * Counts are integers, and what is computed of them is one float, so that it is the same everywhere.
+ * The nearest companions often lie close together, and one link leads to all of them. So they are chosen by
+ * the rule of neighbours.h, by angle or distance: a companion is passed over if it is nearer to one that
+ * was chosen than to the item. Links then lead to the several places where items are that one query wants,
+ * between which no link by distance leads.
+ *
+ * Counts of shared queries are integers, and one float is computed from them, so the company is the same on
+ * every processor.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/hnsw/company.h"
@@ -14,16 +19,17 @@
 #include "faiss/hnsw/nearest.h"
 
 enum {
-    WANTED = 40,      /* items that a query wants: its best */
-    CONSIDERED = 512, /* of an item's company: the nearest */
-    INVENTED = 8192,  /* queries, where none are given */
-    PORTION = 64,
-    ITEMS_PORTION = 256
+    WANTED = 40,        /* items that a query wants */
+    CONSIDERED = 512,   /* companions of an item among which some are chosen: those that count as nearest */
+    INVENTED = 8192,    /* queries that are made up where none are given */
+    PORTION = 64,       /* queries that a thread takes at a time */
+    ITEMS_PORTION = 256 /* and items */
 };
 
 /* ---- The sample ---- */
 
-/* Copies queries that tell something, in room for all that are looked at; returns how many those are. */
+/* Copies to sample, which has room for VR_HNSW_SAMPLE_MAX queries or all, those that can be compared with
+ * the items, and counts them in *taken. */
 static vrec_status take_sample(const vrec_matrix *queries, const vr_hnsw_points *like, float *sample,
                                size_t *taken, vrec_error *err)
 {
@@ -44,7 +50,8 @@ static vrec_status take_sample(const vrec_matrix *queries, const vr_hnsw_points 
     return VREC_OK;
 }
 
-/* Means of two items each, drawn at random: as good as users, who like several kinds of items. */
+/* Makes up queries: each is the mean of two items that are drawn at random. Like a user who likes several
+ * kinds of items, it wants some that are far apart. */
 static void invent_sample(vr_hnsw_building *b, const float *items, const vr_hnsw_points *like,
                           float *sample, size_t *taken)
 {
@@ -59,7 +66,7 @@ static void invent_sample(vr_hnsw_building *b, const float *items, const vr_hnsw
     }
 }
 
-/* queries: NULL for some that are invented. */
+/* The sample as points, to be compared with the items. queries: NULL if they are to be made up. */
 static vrec_status make_queries(vr_hnsw_building *b, const vrec_matrix *queries, const float *items,
                                 const vr_hnsw_points *like, vr_hnsw_points *out, vrec_error *err)
 {
@@ -82,12 +89,13 @@ static vrec_status make_queries(vr_hnsw_building *b, const vrec_matrix *queries,
 
 typedef struct finding {
     vr_hnsw_building *b;
-    const vr_hnsw_points *among, *like; /* products, and their directions; else twice the points */
+    const vr_hnsw_points *among; /* the items as queries compare them: by distance, or by inner product */
+    const vr_hnsw_points *like;  /* the items as companions are compared: by distance, or by angle */
     vr_hnsw_points queries;
-    vr_hnsw_group group; /* of all items */
-    uint32_t *all;       /* their ids */
-    uint32_t *wanted;    /* of every query, WANTED items, or VR_HNSW_NOBODY */
-    size_t *starts;      /* item i is wanted by the queries from wanting + starts[i] up to starts[i + 1] */
+    vr_hnsw_group group; /* all items, laid out for the kernel */
+    uint32_t *all;       /* their ids: 0, 1, 2... */
+    uint32_t *wanted;    /* WANTED items for every query; if there are fewer, VR_HNSW_NOBODY behind them */
+    size_t *starts; /* the queries that want item i are wanting[starts[i]] up to before starts[i + 1] */
     uint32_t *wanting;
     vr_hnsw_company *company;
 } finding;
@@ -116,7 +124,9 @@ static vrec_status ask(void *context, vr_worker *me, vrec_error *err)
     return status;
 }
 
-/* For every item the queries that want it, in their order. */
+/* Finds out for every item which queries want it, in ascending order. starts[i + 1] at first says where
+ * those of item i begin; each that is put there moves it on, until it says where those of item i + 1 begin.
+ */
 static void turn_around(finding *f)
 {
     size_t slots = f->queries.count * WANTED, rows = f->among->count;
@@ -135,18 +145,19 @@ static void turn_around(finding *f)
 
 /* One thread's tools. */
 typedef struct counting {
-    uint32_t *counts; /* of every item, how many of the queries want it; zero between items */
-    uint32_t *met;    /* items whose count isn't */
-    uint64_t *keys;
-    vr_topk best;
+    uint32_t *counts; /* how many of an item's queries want each other item; 0 before and after */
+    uint32_t *met;    /* the items whose count isn't 0 */
+    uint64_t *keys;   /* what best stands in */
+    vr_topk best;     /* the CONSIDERED nearest companions */
     vr_hnsw_center at;
     int8_t *digits;
-    uint32_t ids[CONSIDERED]; /* of the company that is considered, */
+    uint32_t ids[CONSIDERED]; /* companions that may still be chosen, */
     float own[CONSIDERED];    /* how far they are from the item, */
-    float from[CONSIDERED];   /* and from one that is kept */
+    float from[CONSIDERED];   /* and from the one chosen last */
 } counting;
 
-/* Finds the nearest company of an item. */
+/* Counts the queries that want an item and another one, for all others, and puts the nearest into best. A
+ * companion counts as near by the square of that count, divided by how many queries want it at all. */
 static void meet(const finding *f, counting *c, uint32_t item)
 {
     size_t met = 0;
@@ -167,13 +178,15 @@ static void meet(const finding *f, counting *c, uint32_t item)
     vr_topk_finish(&c->best);
 }
 
+/* How far count companions are from an item, which may be one of them. */
 static void measure(const finding *f, counting *c, uint32_t from, size_t count, float *out)
 {
     vr_hnsw_center_on(f->like, from, c->digits, &c->at);
     vr_hnsw_distances(f->like, &c->at, c->ids, count, out);
 }
 
-/* Keeps one after the other, and passes over those that are nearer to one that is kept than to the item. */
+/* Chooses an item's company among the best: one after the other, and after each, those that are nearer to
+ * it than to the item are out. */
 static void keep(const finding *f, counting *c, uint32_t item)
 {
     vr_hnsw_company *company = f->company;
