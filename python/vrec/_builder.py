@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 from . import _convert, _core
 from ._errors import ArgumentError, OptionError
 from ._forecast import Forecast
-from ._indexer import Indexer, whole
+from ._indexer import Indexer
 from ._library import OptionValue, backend_bytes, grouped, options, options_bytes, plain
 from ._names import are_names, lines
 from ._progress import Progress, bars
@@ -214,7 +214,7 @@ class Builder(Generic[I]):
         items = None if embeddings is None else _convert.matrix(embeddings, "embeddings")
         if items is None and (rows is None or dim is None):
             raise ArgumentError("estimate: rows and dim, or embeddings, say what is to be built")
-        counts = [0 if count is None else whole(count, name, "a whole number from 1 on")
+        counts = [0 if count is None else _convert.whole(count, "estimate", name, "a whole number from 1 on")
                   for count, name in ((rows, "rows"), (dim, "dim"))]
         for name, count, given in zip(("rows", "dim"), counts, (rows, dim)):
             if given is not None and count < 1:

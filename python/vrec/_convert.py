@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ._errors import ArgumentError, OutOfMemoryError
+from . import _core
+from ._errors import ArgumentError, OptionError, OutOfMemoryError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,6 +23,23 @@ _READ_AS_THEY_ARE = frozenset(np.dtype(t).str for t in ("f4", "f2", "f8", "i1", 
 _MAX_ID = np.iinfo(np.int64).max
 
 _CPU, _PINNED = 1, 3  # DLPack's numbers of the devices whose memory a processor reads
+
+
+def whole(value: Any, call: str, name: str, takes: str) -> int:
+    """A whole number of any type."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise OptionError(f"{call}: {name} is a {type(value).__name__}; it takes {takes}") from None
+
+
+def top_k(value: Any, call: str) -> int:
+    """How many of the nearest."""
+    most = _core.MAX_TOP_K
+    number = whole(value, call, "top_k", f"a whole number, 1 to {most}")
+    if not 1 <= number <= most:
+        raise ArgumentError(f"{call}: top_k is {number}; it takes 1 to {most}")
+    return number
 
 
 def is_tensor(value: object) -> bool:

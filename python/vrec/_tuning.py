@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from . import _convert
+from ._base import Base
 from ._errors import UnsupportedError
+from ._progress import Progress, bars
 
 _RECALLS = 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999
 _COLOURS = "#0072b2", "#d55e00", "#009e73", "#a8387f", "#8a6d00", "#555555"
@@ -144,3 +147,65 @@ def setting(text: str) -> dict[str, int | float]:
     """ "efSearch=57" as a dict."""
     key, value = text.split("=")
     return {key: float(value) if "." in value or "e" in value else int(value)}
+
+
+class Tunable(Base):
+    """What its settings find, and what they cost."""
+
+    def tune(
+        self,
+        queries: Any = None,
+        *,
+        recall: float = 0.95,
+        top_k: int = 10,
+        threads: int = 0,
+        items: Any = None,
+        ids: Any = None,
+        progress: Progress | bool | None = None,
+    ) -> Tuning:
+        """Find the cheapest setting that reaches a recall.
+
+        It is efSearch or gamma (HNSW), nprobe or budget (IVF), searchk (annoy); ef or nprobe on a server (milvus).
+
+        Parameters
+        ----------
+        queries : torch.Tensor or array_like, shape (n_queries, dim), optional
+            Examples of the queries that are to come; 1000 are enough. Without them up to 1000 of the items are
+            asked for, each as if the index didn't have it. Users among items mostly find less: give some.
+        recall : float, optional
+            The share of the truly nearest that a query is to find, on average: above 0, below 1.
+        top_k : int, optional
+            Of so many nearest.
+        threads : int, optional
+            As for `query`.
+        items : torch.Tensor or array_like, shape (n_items, dim), optional
+            All items of an index on a server (milvus), which doesn't give them back. None for others.
+        ids : torch.Tensor or array_like of int, shape (n_items,), optional
+            Their ids; else row i is item i.
+        progress : callable or bool, optional
+            As for `query`.
+
+        Returns
+        -------
+        Tuning
+            Its `options` go to `query`: ``indexer.query(users, 10, **indexer.tune(users).options)``. From then on
+            `query` also takes ``target_recall=0.9``, for this `top_k`.
+
+        Raises
+        ------
+        ArgumentError
+            The recall is out of reach; a wrong shape or number.
+        UnsupportedError
+            The index is exact already; or of a kind that has neither ef nor nprobe (milvus).
+        """
+        matrix = None if queries is None else _convert.matrix(queries, "queries")
+        top_k = _convert.top_k(top_k, "tune")
+        threads = _convert.whole(threads, "tune", "threads", "a whole number")
+        everything = None if items is None else _convert.matrix(items, "items")
+        own = None if ids is None else _convert.ids(ids, "ids")
+        with bars(progress) as report:
+            best, of_file, reached, error, speed, distances, count, exact, farther, steps = self._handle.tune(
+                matrix, recall, top_k, threads, everything, own, report
+            )
+        tried = [TuningStep(setting(text), *numbers) for text, *numbers in steps]
+        return Tuning(setting(best), setting(of_file), reached, error, speed, distances, count, exact, farther, tried)
