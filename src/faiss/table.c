@@ -26,7 +26,7 @@ static const vrec_option options[] = {
                          .range = "auto, off, sq4, sq8",
                          .stage = "build, open",
                          .kinds = "",
-                         .help = "copies of 8 bits a value, or 4 (sq4, HNSW alone), for speed" },
+                         .help = "copies of 8 bits a value, or of 4 (HNSW alone), for speed" },
     [VR_FAISS_THREADS] = { .key = "threads",
                            .aliases = "n_jobs",
                            .type = "int",

@@ -79,6 +79,32 @@ def test_recall_at_every_efsearch(tmp_path, data, metric, codes, k):
     assert np.mean(gained) >= -0.001, gained
 
 
+@pytest.mark.parametrize("case, taken", [
+    ("plain, a line either way", "sq8"),
+    ("plain", "sq4"),
+    ("one value is wider", "sq8"),
+    ("groups far apart", "off"),
+])
+def test_auto_takes_codes_that_tell_items_apart(tmp_path, case, taken):
+    """4 bits where their records have fewer cache lines; 8 where 4 say too little; none where 8 do. What is taken
+    finds at every efSearch what FAISS does."""
+    rng = np.random.default_rng(4)
+    everything = rng.standard_normal((ROWS + QUERIES, 40 if "line" in case else 64)).astype(np.float32)
+    if "wider" in case:
+        everything[:, 0] *= 10
+    elif "groups" in case:
+        everything += 12 * everything[rng.integers(20, size=len(everything))]
+    items, queries = everything[:ROWS], everything[ROWS:]
+    theirs = build("L2", items)
+    ours = Builder("faiss").from_index_file(write(theirs, tmp_path))
+    assert dict(ours.info())["codes"] == taken
+    truth = truth_of("L2", items, queries, 10)
+    for ef in (16, 64):
+        theirs.hnsw.efSearch = ef
+        found = recall(theirs.search(queries, 10)[1], truth)
+        assert recall(ours.query(queries, 10, efSearch=ef)[0], truth) >= found - 0.003
+
+
 @both_metrics
 def test_distances_are_those_of_the_vectors(tmp_path, data, metric):
     items, queries = data

@@ -132,6 +132,12 @@ size_t vr_hnsw_code_lines(vr_hnsw_code_kind kind, size_t dim)
     return (bytes + LINE - 1) / LINE;
 }
 
+vr_hnsw_code_kind vr_hnsw_fastest_kind(size_t dim)
+{
+    bool fewer = vr_hnsw_code_lines(VR_HNSW_SQ4, dim) < vr_hnsw_code_lines(VR_HNSW_SQ8, dim);
+    return fewer ? VR_HNSW_SQ4 : VR_HNSW_SQ8;
+}
+
 vrec_status vr_hnsw_codes_create(vr_hnsw_code_kind kind, const vr_faiss_index *index,
                                  const vr_stored_f32 *items, vr_hnsw_codes **out, vrec_error *err)
 {
@@ -356,6 +362,7 @@ vrec_status vr_hnsw_codes_blur(const vr_hnsw_codes *codes, const vr_hnsw_graph *
         look_at(codes, graph, (uint32_t)((uint64_t)s * codes->rows / samples), space, digits, &blur);
     vr_free(space);
     vr_free(digits);
-    *blurred = vr_hnsw_is_blurred(&blur);
+    *blurred = vr_hnsw_is_blurred(&blur, codes->kind == VR_HNSW_SQ4 ? VR_HNSW_BLUR_PERCENT_WIDER
+                                                                    : VR_HNSW_BLUR_PERCENT);
     return status;
 }

@@ -62,6 +62,8 @@ static uint64_t codes_bytes(const vr_options *options, const graph_plan *g)
     if (wish == VR_FAISS_CODES_OFF || g->of->dim > VR_HNSW_CODES_DIM_MAX)
         return 0;
     vr_hnsw_code_kind kind = wish == VR_FAISS_CODES_SQ4 ? VR_HNSW_SQ4 : VR_HNSW_SQ8;
+    if (wish == VR_FAISS_CODES_AUTO) /* unless they blur */
+        kind = vr_hnsw_fastest_kind(g->of->dim);
     return vr_alloc_bytes(g->rows * LINE * vr_hnsw_code_lines(kind, g->of->dim));
 }
 

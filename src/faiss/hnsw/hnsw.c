@@ -59,16 +59,26 @@ static void do_without(vr_hnsw *hnsw, const char *why, const char *note)
         vr_fact(&hnsw->index.base.facts, "note", "%s: it is searched without codes", note);
 }
 
-/* Of auto's two kinds the one whose answers at an efSearch are as good as without codes. */
+/* Codes of one kind, and whether they blur. */
+static vrec_status try_codes(vr_hnsw *hnsw, vr_hnsw_code_kind kind, bool *blurred)
+{
+    *blurred = false;
+    vr_hnsw_codes_free(hnsw->codes);
+    vrec_status status = vr_hnsw_codes_create(kind, &hnsw->index, hnsw->items, &hnsw->codes, NULL);
+    return hnsw->codes ? vr_hnsw_codes_blur(hnsw->codes, &hnsw->graph, blurred, NULL) : status;
+}
+
+/* Auto's: the fastest whose answers at an efSearch are as good as without codes. */
 static void make_best_codes(vr_hnsw *hnsw)
 {
-    bool blurred = false;
-    vrec_status status = vr_hnsw_codes_create(VR_HNSW_SQ8, &hnsw->index, hnsw->items, &hnsw->codes, NULL);
-    if (hnsw->codes)
-        status = vr_hnsw_codes_blur(hnsw->codes, &hnsw->graph, &blurred, NULL);
+    bool blurred;
+    vr_hnsw_code_kind kind = vr_hnsw_fastest_kind(hnsw->index.base.dim);
+    vrec_status status = try_codes(hnsw, kind, &blurred);
+    if (status == VREC_OK && blurred && kind != VR_HNSW_SQ8)
+        status = try_codes(hnsw, VR_HNSW_SQ8, &blurred);
     if (status != VREC_OK)
         do_without(hnsw, "memory was short when it was opened; open it anew, or give efSearch alone",
-                   "memory was too short for 8-bit copies of the items");
+                   "memory was too short for small copies of the items");
     else if (blurred)
         do_without(hnsw,
                    "8 bits don't tell its items apart; open it with codes=sq8, or give efSearch alone",

@@ -195,7 +195,7 @@ static bool is_blurred(const making *m, float *space, int8_t *digits)
         vr_hnsw_distances(m->points, &center, ids, found->count, estimates);
         vr_hnsw_blur_look(&blur, found, estimates);
     }
-    return vr_hnsw_is_blurred(&blur);
+    return vr_hnsw_is_blurred(&blur, VR_HNSW_BLUR_PERCENT);
 }
 
 /* Keeps the items themselves if digits won't do. */

@@ -24,7 +24,7 @@ enum {
     PORTION = 4,         /* queries that a thread takes at a time */
     FETCHED_LINES = 8,   /* of a vector, ahead; processors fetch the rest */
     BATCH = 64,          /* vectors compared at a time */
-    LEAST_RERANKED = 30, /* of 4-bit codes */
+    LEAST_RERANKED = 40, /* of 4-bit codes */
     ADAPTIVE_EF = 1000   /* candidates that a walk keeps where not their number ends it */
 };
 
@@ -95,17 +95,24 @@ static bool walk_pays(const search *s, scope which)
     return walk < scan;
 }
 
-/* A walk by estimates misplaces some candidates, so it keeps and compares more of them than it would need
- * to: its answers are then as good as those of a walk by the items themselves. */
+/* How many a walk keeps. By estimates it misplaces some, so it keeps more than it would need to: its
+ * answers are then as good as those of a walk by the items themselves. */
+static size_t candidates(const search *s, size_t ef)
+{
+    if (!s->codes)
+        return ef;
+    size_t most = s->hnsw->index.base.rows, k = s->k;
+    if (s->codes->kind == VR_HNSW_SQ4)
+        return vr_min(vr_max(ef + ef / 16, 2 * k + 20), most);
+    return vr_min(vr_max(ef, k + k / 4 + 4), most);
+}
+
 static void plan(search *s)
 {
     const vr_hnsw *hnsw = s->hnsw;
     size_t rows = hnsw->index.base.rows;
     s->k = vr_min(s->query->top_k, rows);
-    size_t ef = vr_min(vr_max(s->ef, s->k), rows);
-    if (s->codes)
-        ef = vr_min(vr_max(ef, s->k + s->k / 4 + 4), rows);
-    s->ef = ef;
+    s->ef = candidates(s, vr_min(vr_max(s->ef, s->k), rows));
     if (s->filter.allow && s->filter.allow_stride == 0)
         s->in_bitmap = vr_filter_allowed(&s->filter, 0, rows);
     for (size_t row = 0; row < s->query->queries->rows; row++) {
@@ -142,10 +149,10 @@ static void compare(worker *w, const uint32_t *nodes, size_t count, vr_topk *top
 static size_t reranked(const worker *w)
 {
     const vr_hnsw_codes *codes = w->s->hnsw->codes;
-    size_t k = w->s->k, share = w->walk.allowed / 8;
+    size_t k = w->s->k, share = w->walk.allowed / 4;
     if (!w->walk.by_codes)
         return k;
-    return codes->kind == VR_HNSW_SQ4 ? vr_max(vr_max(3 * k, LEAST_RERANKED), share) : vr_max(2 * k, share);
+    return codes->kind == VR_HNSW_SQ4 ? vr_max(vr_max(4 * k, LEAST_RERANKED), share) : vr_max(2 * k, share);
 }
 
 /* Compares the best candidates of the walk. */
