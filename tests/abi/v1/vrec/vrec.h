@@ -285,11 +285,12 @@ typedef struct vrec_build {
     const int64_t *ids;
 
     /* Examples (m x d) of the queries that are to come, such as users, from which a graph (faiss HNSW)
-     * learns which items belong together; or NULL. Some thousands are enough; of more than 32768 as many
-     * are used, evenly spread. A NaN or Inf in those is refused; rows of zeros tell nothing of inner
-     * products and are left out. Cost: each is compared with every item, and while the index is built 320
-     * bytes for each, and for each item d + 16 bytes, rounded up to 64, 4 m + 21 (of m at most 128), and 8
-     * for each thread. Others can't use a sample. */
+     * learns which items belong together, and on which a build with target_recall tunes; or NULL. Some
+     * thousands are enough; of more than 32768 as many are used, evenly spread. A NaN or Inf in those is
+     * refused; rows of zeros tell nothing of inner products and are left out. Cost: each is compared with
+     * every item, and while the index is built 320 bytes for each, and for each item d + 16 bytes, rounded
+     * up to 64, 4 m + 21 (of m at most 128), and 8 for each thread. Without target_recall, others can't use
+     * a sample. */
     const vrec_matrix *queries;
 
     const vrec_progress *progress; /* or NULL */
@@ -316,6 +317,13 @@ typedef struct vrec_build {
  * have more), and lists and a graph of a sixteenth of the items, at least 4000, at most 40000, tuned: a
  * second or two of two cores for few items, a tenth of a graph's build for many, which is up to half of one
  * of lists; then the build, and a tuning.
+ *
+ * Another kind with target_recall is tuned, too, when it is built, to that recall of 10 results: on
+ * build's queries, a graph on half of them, 1000 at most, which it then doesn't learn from, or on items of
+ * its own, as vrec_tune() does. Its queries go by the setting that was found, unless they name another. The
+ * fact "tuned" says which; a saved file of faiss holds that of vrec_tuning.file_options. But for it, the
+ * index is what it would be without target_recall. The cost is that of vrec_tune(). A setting that the
+ * builder names wins: nothing is tuned then.
  *
  * milvus: makes a collection on the server, named by the option "collection" (one that exists is refused)
  * or after option "name" (dropped when the indexer is freed). Takes batch_bytes of memory per connection.
@@ -393,7 +401,8 @@ VREC_API vrec_status vrec_save(const vrec_indexer *indexer, const char *path, co
  * anew when it has become several times as large. In an HNSW, new items are linked among each other and
  * with those there are, by the options that it was built with, as its file says them, so that it finds as
  * much as one that was built at once, and every item can be reached, also in a graph that FAISS built; what
- * a sample of queries told it (vrec_build) is told of the old items alone.
+ * a sample of queries told it (vrec_build) is told of the old items alone. A tuning ends with it: see
+ * vrec_optimize().
  *
  * Cost: the index is copied, and takes its memory twice while that lasts, so add many items at a time;
  * codes that queries had made are made again by later ones. IVF: each new item is compared with every
@@ -409,8 +418,9 @@ VREC_API vrec_status vrec_add(vrec_indexer *indexer, const vrec_matrix *items, c
  * and FAISS is faster with it, too; the same index becomes the same file for any number of threads
  * (the indexer's option "threads") and on every processor. queries: as those of vrec_build, or NULL; with
  * the metric IP users help most. A call under way goes on with the old graph, and none waits or fails;
- * other calls that change the indexer wait for their turn. After a failure it is as it was. What
- * vrec_tune() measured before still counts for target_recall: tune again to gain by it.
+ * other calls that change the indexer wait for their turn. After a failure it is as it was. As after
+ * vrec_add(), what vrec_tune() measured before doesn't count for target_recall any more, and the facts
+ * "tuned", "chosen" and "because" are gone; a setting that the index has stays.
  *
  * Cost: a build's time and memory (for each item of 100 values, m=16, some 100 CPU microseconds and 1 kB
  * with efConstruction 40; 200 and 1.5 kB with 200), and the index twice while that lasts; codes that
@@ -607,13 +617,19 @@ typedef struct vrec_tuning_options {
 
     /* Examples (m x d, m up to VREC_TUNING_QUERIES; 1000 are enough) of the queries that are to come. NULL:
      * up to 1000 of the items, each as if the index didn't have it. Queries that are distributed otherwise,
-     * such as users, mostly find less: give some if you have any. */
+     * such as users, mostly find less: give some if you have any. A graph on a server can't leave the item
+     * out, and finds more for it than for strangers. */
     const vrec_matrix *queries;
 
     int32_t
         threads; /* for the exact answers and for what is timed; 0: the process default, -1: all cores */
     int32_t reserved;              /* 0 */
     const vrec_progress *progress; /* or NULL */
+
+    /* Of an index on a server, which has them and doesn't give them back: all its items (n x d), and their
+     * ids; NULL: row i is item i. NULL for an index that is here. */
+    const vrec_matrix *items;
+    const int64_t *item_ids;
 } vrec_tuning_options;
 
 /* One setting that was tried. */
@@ -622,7 +638,7 @@ typedef struct vrec_tuning_step {
     double recall;    /* mean over the queries; items as near as the k-th count as found */
     double error;     /* standard error of that mean */
     double queries_per_second;
-    double distances; /* computed for a query, on average: what it costs on any machine */
+    double distances; /* computed for a query, on average: what it costs on any machine; on a server, 0 */
 } vrec_tuning_step;
 
 typedef struct vrec_tuning {
@@ -648,14 +664,18 @@ typedef struct vrec_tuning {
 
 /* Finds the cheapest setting of an index that reaches a recall: efSearch or gamma of HNSW, whichever
  * computes fewer distances; nprobe or budget of IVF, which has to compute a quarter fewer, as it costs
- * something beside them; searchk of annoy. The caller gives the setting to queries or
- * to a builder; or gives queries of the same top_k the option "target_recall", up to the recall that was
- * asked for, which takes what this call found: nothing else of the indexer changes, and queries may run
- * meanwhile. Settings are tried as on an index that was opened with none of them. What is named depends on
- * the index and the queries alone; how fast it is, on the machine. Cost: the items once more in memory; all
- * queries compared with all of them; some 20 settings, each tried on all queries. Errors: VREC_INVALID
- * (also: the recall is out of reach), VREC_UNSUPPORTED (exact already; on a server), VREC_NO_MEMORY,
- * VREC_CANCELLED. */
+ * something beside them; searchk of annoy; ef of HNSW and nprobe of IVF on a server (milvus), the least
+ * that reaches it, by the items that the caller gives. What a server reports may be distances of codes, so
+ * its answers are judged by their ids. The caller gives the setting to queries or to a builder; or gives
+ * queries of the same top_k the option "target_recall", up to the recall that was asked for, which takes
+ * what this call found, until items are added or the index is optimized (not: until those on a server
+ * change, which others do, too): it is an error then, until the next tuning. Nothing else of the indexer
+ * changes, and queries may run meanwhile. Settings are tried as on an index that was opened with none of
+ * them. What is named depends on the index and the queries alone; how fast it is, on the machine. Cost: the
+ * items once more in memory; all queries compared with all of them; some 20 settings, each tried on all
+ * queries. Errors: VREC_INVALID (also: the recall is out of reach), VREC_UNSUPPORTED (exact already; on a
+ * server), VREC_NO_MEMORY, VREC_CANCELLED.
+ */
 VREC_API vrec_status vrec_tune(const vrec_indexer *indexer, const vrec_tuning_options *options,
                                vrec_tuning *tuning, vrec_error *err);
 
