@@ -26,7 +26,7 @@ TARGETS = {
     "manylinux_2_26_aarch64": "aarch64-linux-gnu.2.26",
 }
 
-# Made when named, and not published: no Python on musl has tried them.
+# Made when named, and not published: no Python on musl has tried them whole (numpy's wheel crashes in the one at hand).
 UNTRIED = {
     "musllinux_1_2_x86_64": "x86_64-linux-musl",
     "musllinux_1_2_aarch64": "aarch64-linux-musl",
