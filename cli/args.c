@@ -284,11 +284,17 @@ vrec_status cli_builder_of(const char *setting, vrec_builder **out, vrec_error *
     return vrec_builder_factory(backend, setting[length] ? setting + length + 1 : NULL, out, err);
 }
 
+const char *cli_given(const cli_args *args, const char *key)
+{
+    const vrec_option *wanted = cli_find_option(args->backend, key);
+    for (size_t i = 0; wanted && i < args->option_count; i++)
+        if (cli_find_option(args->backend, args->options[i].key) == wanted)
+            return args->options[i].value;
+    return NULL;
+}
+
 int32_t cli_threads(const cli_args *args)
 {
-    const vrec_option *threads = cli_find_option(args->backend, "threads");
-    for (size_t i = 0; i < args->option_count; i++)
-        if (cli_find_option(args->backend, args->options[i].key) == threads)
-            return (int32_t)strtol(args->options[i].value, NULL, 10); /* checked by the builder */
-    return 0;
+    const char *threads = cli_given(args, "threads");
+    return threads ? (int32_t)strtol(threads, NULL, 10) : 0; /* checked by the builder */
 }

@@ -161,6 +161,9 @@ const char *cli_option_value(const vrec_option *option);
 
 bool cli_is_backend(const char *name);
 
+/* What the command line gives for an option of the backend, by whichever of its names; NULL if nothing. */
+const char *cli_given(const cli_args *args, const char *key);
+
 /* Whether the backend's indexes are on a server: an option names one, where others have the operand INDEX,
  * and there is no file to write. */
 bool cli_is_remote(const char *backend);

@@ -12,11 +12,8 @@ static int set_dim(const cli_args *args, size_t dim, vrec_builder *builder)
     char text[CLI_TEXT];
     vrec_error err;
     const vrec_option *option = cli_find_option(args->backend, "d");
-    if (dim == 0 || !option)
+    if (dim == 0 || !option || cli_given(args, option->key))
         return 0;
-    for (size_t i = 0; i < args->option_count; i++)
-        if (cli_find_option(args->backend, args->options[i].key) == option)
-            return 0;
     snprintf(text, sizeof text, "%zu", dim);
     return vrec_builder_set(builder, option->key, text, &err) == VREC_OK ? 0 : cli_fail_library(&err);
 }

@@ -36,6 +36,17 @@ static int check_output(const cli_args *args)
     return 0;
 }
 
+/* What is looked for would take no notice of what is given for it. */
+static int check_settings(const cli_args *args)
+{
+    static const char *const found[] = { "efSearch", "gamma", "nprobe", "budget", "searchk" };
+    for (size_t i = 0; i < sizeof found / sizeof found[0]; i++)
+        if (cli_given(args, found[i]))
+            return cli_fail_usage(args->command->name, "--%s is what tune finds by itself; leave it out",
+                                  found[i]);
+    return 0;
+}
+
 /* Neither output may be an input. */
 static int check_outputs(const cli_args *args)
 {
@@ -260,10 +271,42 @@ static int tune(session *s, const char *name)
     return failed;
 }
 
+static int check_index(const session *s, const char *name, const vrec_indexer *indexer)
+{
+    const vrec_fact *fact;
+    for (size_t i = 0; (fact = vrec_info(indexer, i)); i++)
+        if (strcmp(fact->key, CLI_KIND_OPTION) == 0 && strcmp(fact->text, "Flat") == 0)
+            return cli_fail("%s: tuning: index_type=Flat is exact; there is nothing to tune; leave it out",
+                            name);
+    if (s->queries && s->queries->dim != vrec_dim(indexer))
+        return cli_fail("%s: tuning: the queries have %zu values each, the index has %zu", name,
+                        s->queries->dim, vrec_dim(indexer));
+    return 0;
+}
+
+/* Of several indexes none is tuned, for minutes, before all are known to be some that can be. They are
+ * opened one by one, and once more later: all of them may not fit in memory. */
+static int check_indexes(session *s)
+{
+    int failed = 0;
+    for (size_t i = 0; s->args->operand_count > 1 && i < s->args->operand_count && !failed; i++) {
+        vrec_indexer *indexer;
+        const char *name = s->args->operands[i];
+        failed = cli_open_index(s->args, name, s->queries ? s->queries->dim : 0, &s->progress, &indexer);
+        if (!failed) {
+            failed = check_index(s, name, indexer);
+            vrec_indexer_free(indexer);
+        }
+    }
+    return failed;
+}
+
 static int tune_all(session *s)
 {
     const cli_args *args = s->args;
-    int failed = tune(s, cli_is_remote(args->backend) ? args->backend : args->operands[0]);
+    int failed = check_indexes(s);
+    if (!failed)
+        failed = tune(s, cli_is_remote(args->backend) ? args->backend : args->operands[0]);
     if (!failed && args->values[CLI_TUNED][0])
         failed = save_tuned(args, s->tuning.file_options, &s->progress);
     for (size_t i = 1; i < args->operand_count && !failed; i++) {
@@ -338,6 +381,8 @@ int cli_tune(const cli_args *args)
         failed = check_outputs(args);
     if (!failed)
         failed = check_items(args);
+    if (!failed)
+        failed = check_settings(args);
     s.curves.recall = s.recall;
     s.curves.top_k = s.top_k;
     return failed ? failed : tune_with_files(&s);

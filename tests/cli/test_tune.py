@@ -138,7 +138,24 @@ def test_pictures_refused(folder, index):
     fail(1, "no/a.svg", "tune", "faiss", "i.index", "--plot", "no/a.svg")
     fail(2, "--items is for an index on a server", "tune", "faiss", "i.index", "--items", "items.npy")
     fail(2, "--items FILE is missing", "tune", "milvus", "--collection", "films")
-    fail(1, f"{index}: tuning: index_type=Flat is exact", "tune", "faiss", "i.index", index)
+
+
+def test_all_indexes_are_looked_at_first(folder, index):
+    build("--index_type", "IVF", "--nlists", 30)
+    np.save("narrow.npy", integers(3000, 8, seed=1))
+    succeed("build", "faiss", "--index_type", "IVF", "narrow.npy", "-o", "narrow.index")
+    for name, message in ((index, f"{index}: tuning: index_type=Flat is exact; there is nothing to tune; leave it out"),
+                          ("users.npy", "users.npy"), ("missing.index", "missing.index"),
+                          ("narrow.index", "narrow.index: tuning: the queries have 16 values each, the index has 8")):
+        done = fail(1, message, "tune", "faiss", "i.index", name, "i.index", "--queries", "users.npy", "--plot", "x.svg")
+        assert done.stdout == "" and not os.path.exists("x.svg")
+
+
+def test_what_is_found_is_not_given(folder, index):
+    for backend, option, key in (("faiss", "ef_search", "efSearch"), ("faiss", "gamma", "gamma"),
+                                 ("faiss", "nprobe", "nprobe"), ("faiss", "budget", "budget"),
+                                 ("annoy", "searchk", "searchk")):
+        fail(2, f"--{key} is what tune finds by itself; leave it out", "tune", backend, index, f"--{option}", 1)
 
 
 def test_refused(folder, index):
