@@ -635,7 +635,7 @@ typedef struct vrec_tuning_options {
 /* One setting that was tried. */
 typedef struct vrec_tuning_step {
     char options[32]; /* "efSearch=57": for a builder, and for vrec_query_options.overrides */
-    double recall;    /* mean over the queries; items as near as the k-th count as found */
+    double recall;    /* mean over the queries; of items as near as the k-th any will do */
     double error;     /* standard error of that mean */
     double queries_per_second;
     double distances; /* computed for a query, on average: what it costs on any machine; on a server, 0 */
@@ -745,7 +745,8 @@ typedef struct vrec_comparison {
     size_t k_count;
 
     /* With these, a found item also counts that isn't among the exact ones but as near as the last of them
-     * (within what float32 rounds). Ids are rows of items then. NULL: ids alone count. */
+     * (within what float32 rounds), in place of one that is no nearer. Ids are rows of items then. NULL:
+     * ids alone count. */
     const vrec_matrix *queries, *items; /* users x dim, n x dim */
     const char *metric;                 /* as vrec_info() says it: "L2", "IP", "angular"... */
 

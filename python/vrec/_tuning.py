@@ -27,7 +27,7 @@ class TuningStep:
     options : dict
         For `Indexer.query` and for a builder: ``{"efSearch": 57}``.
     recall : float
-        Mean over the queries; items as near as the last that was wanted count as found.
+        Mean over the queries; of items as near as the last that was wanted any will do.
     error : float
         Standard error of that mean.
     queries_per_second : float

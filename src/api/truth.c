@@ -1,6 +1,7 @@
 /* The items are copied out of the index, or from the caller, into an exact one, which is asked. What an
  * index reports of an item is a function of what the exact one does, so right answers are known by their
- * distance alone, and ties count as found. SPDX-License-Identifier: Apache-2.0 */
+ * distance alone. Of ties with the last of them any will do, but no more than the exact answers have.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "api/truth.h"
 
 #include "base/memory.h"
@@ -180,13 +181,15 @@ static vrec_status make_room(vr_truth *truth, size_t dim, bool of_items, vrec_er
     size_t n = vr_max(truth->queries, 1);
     truth->values = vr_alloc(n, dim * sizeof *truth->values);
     truth->limits = vr_alloc(n, sizeof *truth->limits);
+    truth->inner = vr_alloc(n, sizeof *truth->inner);
+    truth->nearer = vr_alloc(n, sizeof *truth->nearer);
     truth->wanted = vr_alloc(n, sizeof *truth->wanted);
     truth->nearest = vr_alloc(n, sizeof *truth->nearest);
     truth->own_ids = of_items ? vr_alloc(n, sizeof *truth->own_ids) : NULL;
     truth->own_rows = of_items ? vr_alloc(n, sizeof *truth->own_rows) : NULL;
     truth->offsets = of_items ? vr_alloc(n + 1, sizeof *truth->offsets) : NULL;
-    if (!truth->values || !truth->limits || !truth->wanted || !truth->nearest ||
-        (of_items && (!truth->own_ids || !truth->own_rows || !truth->offsets)))
+    if (!truth->values || !truth->limits || !truth->inner || !truth->nearer || !truth->wanted ||
+        !truth->nearest || (of_items && (!truth->own_ids || !truth->own_rows || !truth->offsets)))
         return vr_fail_memory(err, n * dim * sizeof *truth->values, "queries to tune with");
     truth->vectors = vrec_matrix_f32(truth->values, truth->queries, dim);
     return VREC_OK;
@@ -228,6 +231,22 @@ static float farness(const vr_truth *truth, size_t q, float distance, bool large
     return sum > 0 ? (float)(-distance / sqrt(sum)) : 0;
 }
 
+/* Where the last exact answer lies, as the index would report it, and how many lie nearer than that. */
+static void set_limits(vr_truth *truth, size_t q, const comparison *how, bool exact_is_product,
+                       const float *distances)
+{
+    size_t count = (size_t)truth->wanted[q], nearer = 0;
+    float limit = how->reported(count > 0 ? distances[count - 1] : 0);
+    float slack = how->tolerance * (1 + fabsf(limit));
+    bool larger_is_nearer = how->reported == as_it_is && exact_is_product;
+    truth->limits[q] = larger_is_nearer ? limit - slack : limit + slack;
+    truth->inner[q] = larger_is_nearer ? limit + slack : limit - slack;
+    while (nearer < count && (larger_is_nearer ? how->reported(distances[nearer]) > truth->inner[q]
+                                               : how->reported(distances[nearer]) < truth->inner[q]))
+        nearer++;
+    truth->nearer[q] = (int64_t)nearer;
+}
+
 /* Asks the exact index. rows: of each query that is an item, which it mustn't find; else NULL. */
 static vrec_status ask(const vrec_indexer *exact, const comparison *how, const int64_t *rows,
                        int32_t threads, const vrec_progress *progress, vr_truth *truth, vrec_error *err)
@@ -255,13 +274,10 @@ static vrec_status ask(const vrec_indexer *exact, const comparison *how, const i
     }
     truth->exact_per_second = (double)truth->queries * 1e6 / (double)vr_max((size_t)best, 1);
     for (size_t i = 0; i < truth->queries && status == VREC_OK; i++) {
-        float last = truth->wanted[i] > 0 ? distances[i * truth->top_k + (size_t)truth->wanted[i] - 1] : 0;
-        float limit = how->reported(last), slack = how->tolerance * (1 + fabsf(limit));
-        bool larger_is_nearer = how->reported == as_it_is && vrec_larger_is_nearer(exact);
-        truth->nearest[i] = truth->wanted[i] > 0 ? farness(truth, i, distances[i * truth->top_k],
-                                                           vrec_larger_is_nearer(exact))
-                                                 : 0;
-        truth->limits[i] = larger_is_nearer ? limit - slack : limit + slack;
+        const float *first = distances + i * truth->top_k;
+        bool product = vrec_larger_is_nearer(exact);
+        truth->nearest[i] = truth->wanted[i] > 0 ? farness(truth, i, *first, product) : 0;
+        set_limits(truth, i, how, product, first);
     }
     vr_free(ids);
     vr_free(distances);
@@ -354,11 +370,15 @@ static float measure(const vr_truth *truth, size_t q, size_t place)
     return (float)sum;
 }
 
-bool vr_truth_is_right(const vr_truth *truth, size_t q, int64_t id, float distance, bool larger_is_nearer)
+vr_verdict vr_truth_judge(const vr_truth *truth, size_t q, int64_t id, float distance,
+                          bool larger_is_nearer)
 {
     if (truth->items)
         distance = measure(truth, q, place_of(truth, id));
-    return larger_is_nearer ? distance >= truth->limits[q] : distance <= truth->limits[q];
+    float sign = larger_is_nearer ? -1.0f : 1.0f, value = sign * distance;
+    if (value < sign * truth->inner[q])
+        return VR_NEARER;
+    return value <= sign * truth->limits[q] ? VR_AS_NEAR : VR_FARTHER;
 }
 
 /* ---- The call ---- */
@@ -414,6 +434,8 @@ void vr_truth_free(vr_truth *truth)
     vr_free(truth->own_rows);
     vr_free(truth->offsets);
     vr_free(truth->limits);
+    vr_free(truth->inner);
+    vr_free(truth->nearer);
     vr_free(truth->wanted);
     vr_free(truth->nearest);
     vr_free(truth->items);

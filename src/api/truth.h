@@ -20,7 +20,9 @@ typedef struct vr_truth {
     int64_t *own_ids;    /* of queries that are items, which mustn't find themselves; else NULL */
     uint32_t *own_rows;  /* of those, where the index has them; else NULL */
     int64_t *offsets;    /* of as many lists of one, for vrec_query_options; else NULL */
-    float *limits;       /* an answer that is no farther than this is right */
+    float *limits;       /* an answer that is no farther than this is as near as the last exact one, */
+    float *inner;        /* and one that is nearer than this is nearer, */
+    int64_t *nearer;     /* as so many of the exact ones are */
     int64_t *wanted;     /* how many of them there are: top_k, or all items */
     float *nearest;      /* how far the nearest item of each is; IP: the product per length, negative */
     float *items; /* of an index on a server, by which its answers are judged, as it may report distances of
@@ -39,9 +41,14 @@ vrec_status vr_truth_find(const vrec_indexer *indexer, const vr_given_items *giv
                           const vrec_matrix *queries, size_t top_k, int32_t threads,
                           const vrec_progress *progress, vr_truth *out, vrec_error *err);
 
-/* Whether what was found for a query, at the distance that the index reported, is right; and whether it is
- * an item that there is. */
-bool vr_truth_is_right(const vr_truth *truth, size_t q, int64_t id, float distance, bool larger_is_nearer);
+/* What was found for a query, at the distance that the index reported: nearer than the last of the exact
+ * answers, and so one of them; as near as that, where others may be, too; or farther. */
+typedef enum vr_verdict { VR_NEARER, VR_AS_NEAR, VR_FARTHER } vr_verdict;
+
+vr_verdict vr_truth_judge(const vr_truth *truth, size_t q, int64_t id, float distance,
+                          bool larger_is_nearer);
+
+/* Whether it is an item that there is. */
 bool vr_truth_knows(const vr_truth *truth, int64_t id);
 void vr_truth_free(vr_truth *truth);
 

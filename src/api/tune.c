@@ -99,20 +99,23 @@ static vrec_status ask(tuner *t, const char *overrides, vr_trial *trial, vrec_er
     return vr_query_tried(t->indexer, &truth->vectors, width_of(t), &options, &results, trial, err);
 }
 
-/* How many of the answers to a query are right. */
+/* How many of the answers to a query are right: of those as near as the last exact one no more than the
+ * exact answers have. */
 static int64_t count_right(const tuner *t, size_t q)
 {
     const vr_truth *truth = &t->truth;
     size_t first = q * width_of(t), others = 0;
     bool larger_is_nearer = vrec_larger_is_nearer(t->indexer);
-    int64_t right = 0;
+    int64_t nearer = 0, as_near = 0, room = truth->wanted[q] - truth->nearer[q];
     for (size_t i = first; i < first + (size_t)t->counts[q] && others < truth->top_k; i++) {
         if (truth->own_ids && t->ids[i] == truth->own_ids[q])
             continue;
         others++;
-        right += vr_truth_is_right(truth, q, t->ids[i], t->distances[i], larger_is_nearer);
+        vr_verdict verdict = vr_truth_judge(truth, q, t->ids[i], t->distances[i], larger_is_nearer);
+        nearer += verdict == VR_NEARER;
+        as_near += verdict == VR_AS_NEAR;
     }
-    return right;
+    return nearer + (as_near < room ? as_near : room);
 }
 
 /* Whether all that was found is among the items by which it is judged. */

@@ -89,6 +89,35 @@ static vrec_status count_ties(const vr_agreement *a, own *mine, size_t user, con
     return status;
 }
 
+/* How many of the exact items are nearer than the last of them: those that nothing else can stand for. */
+static vrec_status count_nearer(const vr_agreement *a, own *mine, size_t user, const int64_t *exact,
+                                size_t count, size_t *nearer, vrec_error *err)
+{
+    distance last, other;
+    vrec_status status = distance_to(a, mine, exact[count - 1], user, &last, err);
+    for (*nearer = count; *nearer > 0 && status == VREC_OK; --*nearer) {
+        status = distance_to(a, mine, exact[*nearer - 1], user, &other, err);
+        if (status == VREC_OK && other.far + other.tolerance < last.far - last.tolerance)
+            break;
+    }
+    return status;
+}
+
+/* Takes those that are as near as the last exact item for exact ones, as far as these leave room. */
+static vrec_status add_ties(const vr_agreement *a, own *mine, size_t user, const int64_t *exact,
+                            size_t wanted, const int64_t *found, size_t k, size_t *hits, vrec_error *err)
+{
+    size_t ties, nearer;
+    vrec_status status = count_ties(a, mine, user, found, k, exact[wanted - 1], &ties, err);
+    if (status != VREC_OK || ties == 0)
+        return status;
+    status = count_nearer(a, mine, user, exact, wanted, &nearer, err);
+    vr_hits_find(&mine->hits, exact, nearer, found, k, false);
+    size_t near = mine->hits.count;
+    *hits = near + vr_min(*hits - near + ties, wanted - nearer);
+    return status;
+}
+
 static vrec_status find_user(const vr_agreement *a, own *mine, size_t user, vrec_error *err)
 {
     const vrec_comparison *c = a->comparison;
@@ -96,15 +125,14 @@ static vrec_status find_user(const vr_agreement *a, own *mine, size_t user, vrec
     const int64_t *exact = c->exact + user * c->exact_width;
     vrec_status status = VREC_OK;
     for (size_t i = 0; i < c->k_count && status == VREC_OK; i++) {
-        size_t k = (size_t)c->ks[i], wanted = 0, ties = 0;
+        size_t k = (size_t)c->ks[i], wanted = 0;
         while (wanted < k && exact[wanted] != -1) /* what isn't there stands at the end */
             wanted++;
         vr_hits_find(&mine->hits, exact, wanted, found, k, false);
         size_t hits = mine->hits.count;
         if (a->items && hits < wanted)
-            status = count_ties(a, mine, user, found, k, exact[wanted - 1], &ties, err);
-        a->per_user[i * c->users + user] =
-            wanted > 0 ? (double)vr_min(hits + ties, wanted) / (double)wanted : NAN;
+            status = add_ties(a, mine, user, exact, wanted, found, k, &hits, err);
+        a->per_user[i * c->users + user] = wanted > 0 ? (double)hits / (double)wanted : NAN;
     }
     return status;
 }

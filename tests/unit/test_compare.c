@@ -82,19 +82,25 @@ static bool is_in(const int64_t *ids, size_t count, int64_t id)
 static double expected(const char *metric, size_t user, size_t k, bool ties)
 {
     const int64_t *got = found + user * WIDTH, *right = exact + user * EXACT;
-    size_t wanted = 0, count = 0;
+    size_t wanted = 0, count = 0, as_near = 0, room = 0;
     while (wanted < k && right[wanted] != -1)
         wanted++;
     if (wanted == 0)
         return NAN;
-    double limit = far(metric, queries + user * DIM, items + right[wanted - 1] * DIM);
+    const float *query = queries + user * DIM;
+    double limit = far(metric, query, items + right[wanted - 1] * DIM);
+    for (size_t rank = 0; rank < wanted; rank++)
+        room += far(metric, query, items + right[rank] * DIM) >= limit - 1e-9;
     for (size_t rank = 0; rank < k; rank++) {
         if (got[rank] == -1 || is_in(got, rank, got[rank]))
             continue;
-        double distance = far(metric, queries + user * DIM, items + got[rank] * DIM);
-        count += is_in(right, wanted, got[rank]) || (ties && distance <= limit + 1e-9);
+        double distance = far(metric, query, items + got[rank] * DIM);
+        if (!ties || distance < limit - 1e-9)
+            count += is_in(right, wanted, got[rank]);
+        else
+            as_near += distance <= limit + 1e-9;
     }
-    return (double)(count < wanted ? count : wanted) / (double)wanted;
+    return (double)(count + (as_near < room ? as_near : room)) / (double)wanted;
 }
 
 static vrec_comparison comparison(void)

@@ -447,6 +447,55 @@ static void queries_of_another_kind(void **state)
     assert_true(farther_of(l2, far_out) > 0.75);
 }
 
+/* The share of the exact distances that are there, each as often as it is. */
+static double recall_by_distance(const vrec_indexer *indexer, const vrec_indexer *exact,
+                                 const char *overrides)
+{
+    static int64_t ids[QUERIES * TOP_K];
+    static float found[QUERIES * TOP_K], truth[QUERIES * TOP_K];
+    vrec_error err;
+    size_t right = 0;
+    vrec_matrix matrix = vrec_matrix_f32(queries, QUERIES, DIM);
+    vrec_query_options options = { .struct_size = sizeof options, .overrides = overrides };
+    vrec_results results = { sizeof results, ids, found, NULL };
+    assert_int_equal(vrec_query(indexer, &matrix, TOP_K, &options, &results, &err), VREC_OK);
+    results.distances = truth;
+    assert_int_equal(vrec_query(exact, &matrix, TOP_K, NULL, &results, &err), VREC_OK);
+    for (size_t q = 0; q < QUERIES; q++)
+        for (size_t i = 0, j = 0; i < TOP_K; i++) { /* both ascend */
+            while (j < TOP_K && found[q * TOP_K + j] < truth[q * TOP_K + i])
+                j++;
+            bool equal = j < TOP_K && found[q * TOP_K + j] == truth[q * TOP_K + i];
+            right += equal;
+            j += equal;
+        }
+    return (double)right / (QUERIES * TOP_K);
+}
+
+/* Items that are as near as the last exact one stand for no nearer one that wasn't found. */
+static void many_are_as_near(void **state)
+{
+    (void)state;
+    vrec_error err;
+    vrec_matrix matrix = vrec_matrix_f32(queries, QUERIES, DIM);
+    vrec_tuning_options asked = { .struct_size = sizeof asked, .recall = 0.9, .top_k = TOP_K };
+    vrec_tuning tuning = { .struct_size = sizeof tuning };
+    asked.queries = &matrix;
+    for (size_t i = 0; i < ROWS * DIM / 2; i++) /* half of the items are one, in the middle */
+        items[i] = 0;
+    for (size_t i = 0; i < QUERIES * DIM; i++) /* each is near another one, then come those */
+        queries[i] = items[ROWS * DIM / 2 + i] + (float)draw_below(100) / 1000;
+    vrec_indexer *lists = build("faiss", "index_type=IVF,nlists=50,seed=3", ROWS);
+    vrec_indexer *exact = build("faiss", "index_type=Flat", ROWS);
+    assert_int_equal(vrec_tune(lists, &asked, &tuning, &err), VREC_OK);
+    for (int32_t i = 0; i < tuning.step_count; i++) {
+        const vrec_tuning_step *step = &tuning.steps[i];
+        assert_true(fabs(step->recall - recall_by_distance(lists, exact, step->options)) < 1e-9);
+    }
+    vrec_indexer_free(lists);
+    vrec_indexer_free(exact);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_kind),
@@ -455,6 +504,7 @@ int main(void)
                                         cmocka_unit_test(a_recall_for_a_query),
                                         cmocka_unit_test(settings_win),
                                         cmocka_unit_test(refusals),
-                                        cmocka_unit_test(queries_of_another_kind) };
+                                        cmocka_unit_test(queries_of_another_kind),
+                                        cmocka_unit_test(many_are_as_near) /* changes items */ };
     return cmocka_run_group_tests(tests, make_vectors, free_vectors);
 }
