@@ -203,6 +203,10 @@ int cli_fail_idle(const cli_command *command, const vrec_option *option);
 
 /* ---- Messages and standard output (messages.c) ---- */
 
+/* How many bytes of text are a character that a terminal or a picture shows; 0 if they are no UTF-8, or a
+ * character that moves the cursor, ends the line or turns the direction of writing. */
+size_t cli_shown_bytes(const char *text);
+
 /* Prints what came from outside: what a terminal would obey is written out, as \x1b. */
 void cli_put(FILE *out, const char *text);
 
@@ -516,8 +520,10 @@ typedef struct cli_curve {
 typedef struct cli_curves {
     cli_curve all[CLI_CURVES_MAX];
     size_t count, top_k;
-    double recall; /* that was wanted */
-    double exact_per_second;
+    double recall;           /* that was wanted */
+    size_t rows, dim;        /* of the largest index, */
+    bool differ;             /* which not all are as large as; */
+    double exact_per_second; /* its exact search */
     char small_print[CLI_LIST_TEXT];
 } cli_curves;
 
@@ -530,8 +536,12 @@ int cli_draw_curves(const cli_curves *curves, const char *path); /* 0, or the ex
 enum { CLI_COLOURS = 6 };
 void cli_svg_style(FILE *out);
 
-/* Text as it may stand in one. */
+/* Text as it may stand in one; and a name, of which a long one loses its middle. */
 void cli_svg_text(FILE *out, const char *text);
+void cli_svg_name(FILE *out, const char *name);
+
+/* Refuses a name that promises another kind of picture. 0, or the exit code after an error. */
+int cli_svg_check(const cli_args *args, cli_flag_id flag);
 
 /* Writes one. 0, or the exit code after an error. */
 int cli_svg_save(const char *path, void (*draw)(FILE *out, const void *what), const void *what);

@@ -43,7 +43,13 @@ static int compare_recalls(const void *a, const void *b)
     return (one < other) - (one > other);
 }
 
-/* The steps that no other beats in both, recall descending; returns how many. */
+static bool is_chosen(const cli_curve *curve, const vrec_tuning_step *step)
+{
+    return strcmp(curve->options, step->options) == 0;
+}
+
+/* The steps that no other beats in both, and the chosen one, which another may beat in time though not in
+ * distances; recall descending. Returns how many. */
 static size_t find_front(const cli_curve *curve, vrec_tuning_step front[CLI_CURVE_STEPS])
 {
     size_t count = 0;
@@ -52,12 +58,13 @@ static size_t find_front(const cli_curve *curve, vrec_tuning_step front[CLI_CURV
     memcpy(steps, curve->steps, curve->step_count * sizeof *steps);
     qsort(steps, curve->step_count, sizeof *steps, compare_recalls);
     for (size_t i = 0; i < curve->step_count; i++)
-        if (steps[i].queries_per_second > best) {
-            best = steps[i].queries_per_second;
+        if (is_chosen(curve, &steps[i]) || steps[i].queries_per_second > best) {
             /* of several with one recall the fastest */
-            if (count > 0 && front[count - 1].recall <= steps[i].recall)
+            if (count > 0 && front[count - 1].recall <= steps[i].recall &&
+                steps[i].queries_per_second > best && !is_chosen(curve, &front[count - 1]))
                 count--;
             front[count++] = steps[i];
+            best = fmax(best, steps[i].queries_per_second);
         }
     return count;
 }
@@ -141,15 +148,15 @@ static void draw_grid(FILE *out, const scales *s)
         }
 }
 
-static void draw_exact(FILE *out, const scales *s, double per_second)
+static void draw_exact(FILE *out, const scales *s, const cli_curves *curves)
 {
-    double y = y_of(s, per_second);
+    double y = y_of(s, curves->exact_per_second);
     fprintf(
         out,
         "<path class=\"exact\" stroke-dasharray=\"5 4\" d=\"M%d %.1fh%d\"/><text class=\"pale\" x=\"%d\" "
-        "y=\"%.1f\">exact search, ",
-        LEFT, y, WIDTH - LEFT - RIGHT, LEFT + 6, y - 6);
-    put_number(out, per_second);
+        "y=\"%.1f\">exact search%s, ",
+        LEFT, y, WIDTH - LEFT - RIGHT, LEFT + 6, y - 6, curves->differ ? " of the largest index" : "");
+    put_number(out, curves->exact_per_second);
     fputs(" queries/s</text>\n", out);
 }
 
@@ -181,7 +188,7 @@ static void draw_legend(FILE *out, const cli_curve *curve, size_t colour, int y)
             "<path class=\"l%zu\" stroke-width=\"2\" d=\"M%d %dh24\"/><circle class=\"d%zu\" r=\"3\" "
             "cx=\"%d\" cy=\"%d\"/><text class=\"ink\" x=\"%d\" y=\"%d\"><tspan font-weight=\"600\">",
             colour, LEFT, y - 4, colour, LEFT + 12, y - 4, LEFT + 34, y);
-    cli_svg_text(out, curve->name);
+    cli_svg_name(out, curve->name);
     fprintf(out, "</tspan><tspan class=\"pale\" dx=\"10\">%s: recall %.4g, ", curve->options,
             round(curve->recall * 1e4) / 1e4);
     put_number(out, curve->per_second);
@@ -206,12 +213,13 @@ static void draw(FILE *out, const void *what)
             "truly nearest that is found</text>\n",
             WIDTH, height, LEFT, LEFT, curves->top_k);
     draw_grid(out, &s);
-    draw_exact(out, &s, curves->exact_per_second);
+    draw_exact(out, &s, curves);
     for (size_t i = 0; i < curves->count; i++)
         draw_curve(out, &s, &curves->all[i], i % CLI_COLOURS);
     for (size_t i = 0; i < curves->count; i++)
         draw_legend(out, &curves->all[i], i % CLI_COLOURS, below + (int)i * LINE + 8);
     fprintf(out, "<text class=\"pale\" x=\"%d\" y=\"%d\" font-size=\"10\">", LEFT, height - 14);
+    fputs(curves->differ ? "the largest index: " : "", out);
     cli_svg_text(out, curves->small_print);
     fputs("</text>\n</svg>\n", out);
 }

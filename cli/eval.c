@@ -125,7 +125,8 @@ static int check_picture(const session *s)
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
         if (named[i])
             inputs[count++] = named[i];
-    return svg ? cli_check_output(s->args, svg, inputs, count) : 0;
+    int failed = cli_svg_check(s->args, CLI_SVG);
+    return svg && !failed ? cli_check_output(s->args, svg, inputs, count) : failed;
 }
 
 /* Who took what. indexer: the index whose items they are, which may have names; NULL: those of --items. */

@@ -8,10 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many bytes of text are a character that a terminal shows; 0 if they are none, or one that moves the
- * cursor, ends the line or turns the direction of writing. */
-static size_t shown_bytes(const unsigned char *text)
+/* Whether the second byte of a character can follow the first: no longer form than is needed, no half of a
+ * UTF-16 pair, nothing past U+10FFFF. */
+static bool may_follow(unsigned char first, unsigned char second)
 {
+    switch (first) {
+    case 0xe0: return second >= 0xa0;
+    case 0xed: return second < 0xa0;
+    case 0xf0: return second >= 0x90;
+    case 0xf4: return second < 0x90;
+    default: return true;
+    }
+}
+
+size_t cli_shown_bytes(const char *string)
+{
+    const unsigned char *text = (const unsigned char *)string;
     size_t bytes = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
     for (size_t i = 1; i < bytes; i++)
         if ((text[i] & 0xc0) != 0x80)
@@ -19,13 +31,14 @@ static size_t shown_bytes(const unsigned char *text)
     bool control = text[0] < ' ' || text[0] == 0x7f || (text[0] == 0xc2 && text[1] < 0xa0);
     bool turns = text[0] == 0xe2 && ((text[1] == 0x80 && text[2] >= 0xa8 && text[2] <= 0xae) ||
                                      (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9));
-    return text[0] > 0xf4 || control || turns ? 0 : bytes;
+    bool none = text[0] == 0xef && text[1] == 0xbf && text[2] >= 0xbe; /* U+FFFE and U+FFFF */
+    return text[0] > 0xf4 || control || turns || none || !may_follow(text[0], text[1]) ? 0 : bytes;
 }
 
 void cli_put(FILE *out, const char *text)
 {
     while (*text) {
-        size_t bytes = shown_bytes((const unsigned char *)text);
+        size_t bytes = cli_shown_bytes(text);
         if (bytes > 0)
             fwrite(text, 1, bytes, out);
         else

@@ -233,7 +233,7 @@ static void draw_name(FILE *out, const cli_report *report, size_t s)
             "<path class=\"l%zu\" stroke-width=\"2\" stroke-dasharray=\"%s\" d=\"M%d %dh24\"/>"
             "<circle class=\"d%zu\" r=\"3\" cx=\"%d\" cy=\"%d\"/><text class=\"ink\" x=\"%d\" y=\"%d\">",
             colour, dashes_of(report, s), LEFT, y - 4, colour, LEFT + 12, y - 4, LEFT + 34, y);
-    put_label(out, cli_svg_text, report, &report->scores[s]);
+    put_label(out, cli_svg_name, report, &report->scores[s]);
     fputs("</text>\n", out);
 }
 

@@ -53,16 +53,16 @@ static int check_outputs(const cli_args *args)
     const char *outputs[] = { args->values[CLI_TUNED][0], args->values[CLI_PLOT][0] };
     const char *inputs[CLI_OPERANDS_MAX + 1];
     size_t count = 0;
+    int failed = cli_svg_check(args, CLI_PLOT);
     if (args->values[CLI_QUERIES][0])
         inputs[count++] = args->values[CLI_QUERIES][0];
     /* -o may be the index that is tuned, which is in memory by then */
     for (size_t i = outputs[0] && !outputs[1] ? args->operand_count : 0; i < args->operand_count; i++)
         inputs[count++] = args->operands[i];
-    for (size_t i = 0; i < 2; i++) {
-        int failed = outputs[i] ? cli_check_output(args, outputs[i], inputs, count) : 0;
-        if (failed)
-            return failed;
-    }
+    for (size_t i = 0; i < 2 && !failed; i++)
+        failed = outputs[i] ? cli_check_output(args, outputs[i], inputs, count) : 0;
+    if (failed)
+        return failed;
     return outputs[0] && outputs[1] && cli_same_file(outputs[0], outputs[1])
                ? cli_fail_usage(args->command->name, "--output and --plot both go to %s", outputs[0])
                : check_output(args);
@@ -197,20 +197,31 @@ static void add_steps(cli_curve *curve, const vrec_tuning *tuning)
     }
 }
 
-static void print_small(session *s, const vrec_indexer *indexer)
+static void print_small(session *s)
 {
     char machine[CLI_LIST_TEXT / 2];
     cli_describe_machine(machine, sizeof machine);
     snprintf(s->curves.small_print, sizeof s->curves.small_print,
              "%lld %s, %zu items of %zu values; vrec %s, %s, %s", (long long)s->tuning.queries,
-             s->tuning.of_items ? "items asked for" : "queries", vrec_rows(indexer), vrec_dim(indexer),
+             s->tuning.of_items ? "items asked for" : "queries", s->curves.rows, s->curves.dim,
              vrec_version(), vrec_cpu(), machine);
 }
 
-static void add_exact(cli_curves *curves, double per_second)
+/* There is one line of exact search: that of the largest index, and the faster time of several. */
+static void add_exact(session *s, const vrec_indexer *indexer, double per_second)
 {
-    curves->exact_per_second =
-        per_second > curves->exact_per_second ? per_second : curves->exact_per_second;
+    cli_curves *curves = &s->curves;
+    size_t rows = vrec_rows(indexer), dim = vrec_dim(indexer), size = rows * dim;
+    size_t largest = curves->rows * curves->dim;
+    curves->differ |= largest > 0 && (rows != curves->rows || dim != curves->dim);
+    if (size > largest) {
+        curves->rows = rows;
+        curves->dim = dim;
+        curves->exact_per_second = 0;
+        print_small(s);
+    }
+    if (rows == curves->rows && dim == curves->dim && per_second > curves->exact_per_second)
+        curves->exact_per_second = per_second;
 }
 
 /* The curve of an index, as far as a tenth of what the wanted recall may miss. */
@@ -226,10 +237,9 @@ static int add_curve(session *s, const vrec_indexer *indexer, const char *name)
     vrec_status status = tune_to(s, indexer, 1 - (1 - s->recall) / 10, &more, &err);
     if (status == VREC_OK)
         add_steps(curve, &more);
-    add_exact(curves, s->tuning.exact_queries_per_second);
+    add_exact(s, indexer, s->tuning.exact_queries_per_second);
     if (status == VREC_OK)
-        add_exact(curves, more.exact_queries_per_second);
-    print_small(s, indexer);
+        add_exact(s, indexer, more.exact_queries_per_second);
     cli_progress_end(&s->progress);
     /* out of reach: the curve ends before */
     return status == VREC_OK || status == VREC_INVALID ? 0 : cli_fail_library(&err);

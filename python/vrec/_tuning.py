@@ -126,7 +126,7 @@ class Tuning:
 
 
 def _draw(axes: Any, name: str, tuning: Tuning, colour: str, everything: float) -> None:
-    """The curve of one index: the settings that no other beats in both, and a ring around the chosen one."""
+    """The curve of one index: the settings that no other beats in both, and the chosen one, with a ring around it."""
 
     def place(step: TuningStep | Tuning) -> tuple[float, float]:
         at = -math.log10(1 - step.recall) if step.recall < 1 else everything
@@ -134,7 +134,8 @@ def _draw(axes: Any, name: str, tuning: Tuning, colour: str, everything: float) 
 
     front: list[TuningStep] = []
     for step in sorted(tuning.steps, key=lambda s: (-s.recall, -s.queries_per_second)):
-        if not front or step.queries_per_second > front[-1].queries_per_second:
+        best = max((s.queries_per_second for s in front), default=0)
+        if step.queries_per_second > best or step.options == tuning.options:
             front.append(step)
     chosen = ", ".join(f"{key}={value:g}" for key, value in tuning.options.items())
     label = f"{name} with {chosen}: recall {tuning.recall:.4g}, {tuning.queries_per_second:.0f} queries/s"

@@ -226,6 +226,7 @@ def test_rows_that_are_wrong(folder, offsets, ids, why):
     (2, "--users a= has no file", ["--users", "a=", *GIVEN[3:]]),
     (2, "--index holds the items of one model", [*GIVEN[1:], *OTHER, "--index", "items.index"]),
     (2, "--with number 2 is a collection", [*GIVEN[1:], *OTHER, "--with", "faiss", "--with", "milvus,collection=a"]),
+    (2, "--svg draws an SVG; give a.png the ending .svg", [*GIVEN[1:], "--svg", "a.png"]),
     (2, "the output i2.npy is the input", [*GIVEN[1:], *OTHER, "--svg", "i2.npy"]),
     (1, "fewer.npy has 39 users, users.npy 40", [*GIVEN[1:], "--users", "fewer.npy", *OTHER[2:]]),
     (1, "fewer.npy has 39 items, items.npy 300", [*GIVEN[1:], *OTHER[:2], "--items", "fewer.npy"]),

@@ -118,17 +118,37 @@ def test_a_picture(folder):
     assert "prefers-color-scheme:dark" in document.getElementsByTagName("style")[0].firstChild.data
     circles = document.getElementsByTagName("circle")
     assert sum(c.getAttribute("r") == "7" and c.getAttribute("class") in ("l0", "l1") for c in circles) == 2
-    for curve in (0, 1):  # faster where less is found
+    for curve in (0, 1):  # faster where less is found, but for what was chosen, which has the fewest distances
         line = next(p for p in document.getElementsByTagName("path")
                     if p.getAttribute("class") == f"l{curve}" and p.getAttribute("stroke-linejoin"))
         points = [tuple(map(float, point.split())) for point in re.split("[ML]", line.getAttribute("d"))[1:]]
-        assert points == sorted(points, key=lambda p: -p[0]) == sorted(points, key=lambda p: -p[1])
+        ring = next(tuple(float(c.getAttribute(a)) for a in ("cx", "cy")) for c in circles
+                    if c.getAttribute("r") == "7" and c.getAttribute("class") == f"l{curve}")
+        assert ring in points and points == sorted(points, key=lambda p: -p[0])
+        others = [p for p in points if p != ring]
+        assert others == sorted(others, key=lambda p: -p[1])
         assert all(64 <= x <= 736 and 64 <= y <= 424 for x, y in points)
     assert len(succeed(*tune, "--json").splitlines()) == 2
 
 
+def test_a_picture_of_odd_names_and_sizes(folder):
+    build("--index_type", "IVF", "--nlists", 30)
+    np.save("few.npy", np.load("items.npy")[:1500])
+    odd, long = "few\udcff\udced\udca0\udc80\x01.index", 90 * "a" + "\u7532" + 99 * "b"
+    succeed("build", "faiss", "--index_type", "IVF", "--nlists", 9, "few.npy", "-o", odd)
+    os.rename("i.index", long)
+    succeed("tune", "faiss", odd, long, "--queries", "users.npy", "--recall", 0.8, "--plot", "x.svg", "-q")
+    _, texts = picture("x.svg")
+    assert any(text.startswith("few\\xff\\xed\\xa0\\x80\\x01.index") for text in texts)
+    assert any(re.match("a{21}\u2026b{23}(nprobe|budget)=", text) for text in texts)
+    assert any(text.startswith("exact search of the largest index, ") for text in texts)
+    assert texts[-1].startswith("the largest index: 300 queries, 3000 items of 16 values; vrec ")
+
+
 def test_pictures_refused(folder, index):
     tune = ("tune", "faiss", index)
+    for ending in (".png", ".PDF", ".jpg"):
+        fail(2, f"--plot draws an SVG; give x{ending} the ending .svg, not {ending}", *tune, "--plot", f"x{ending}")
     fail(2, "which would be lost", *tune, "--plot", index)
     fail(2, "-o takes one index, and 2 are given", *tune, index, "-o", "x.index")
     fail(2, "both go to x.svg", *tune, "-o", "x.svg", "--plot", "x.svg")
