@@ -351,7 +351,7 @@ static PyObject *steps_of(const vrec_tuning *tuning)
 
 static PyObject *tune(PyObject *object, PyObject *args)
 {
-    PyObject *queries, *items, *ids, *report;
+    PyObject *queries, *threads, *items, *ids, *report;
     Py_buffer view = { 0 }, item_view = { 0 }, id_view = { 0 };
     vrec_matrix matrix, all;
     vr_py_call call;
@@ -360,9 +360,9 @@ static PyObject *tune(PyObject *object, PyObject *args)
     vrec_tuning tuning = { .struct_size = sizeof tuning };
     Py_ssize_t top_k;
     size_t count;
-    int threads;
-    if (!PyArg_ParseTuple(args, "OdniOOO", &queries, &options.recall, &top_k, &threads, &items, &ids,
-                          &report))
+    if (!PyArg_ParseTuple(args, "OdnOOOO", &queries, &options.recall, &top_k, &threads, &items, &ids,
+                          &report) ||
+        !vr_py_threads(threads, &options.threads))
         return NULL;
     vr_py_index *self = vr_py_enter(object);
     if (!self)
@@ -380,7 +380,6 @@ static PyObject *tune(PyObject *object, PyObject *args)
         options.items = Py_IsNone(items) ? NULL : &all;
         options.item_ids = id_view.buf;
         options.top_k = (size_t)top_k;
-        options.threads = threads;
         vr_py_begin(&call, report);
         options.progress = &call.progress;
         status = vrec_tune(self->indexer, &options, &tuning, &err);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 from . import _convert, _core
@@ -217,8 +218,8 @@ class Builder(Generic[I]):
         counts = [0 if count is None else _convert.whole(count, "estimate", name, "a whole number from 1 on")
                   for count, name in ((rows, "rows"), (dim, "dim"))]
         for name, count, given in zip(("rows", "dim"), counts, (rows, dim)):
-            if given is not None and count < 1:
-                raise ArgumentError(f"estimate: {name} is {count}; it takes a whole number from 1 on")
+            if given is not None and not 1 <= count <= sys.maxsize:
+                raise ArgumentError(f"estimate: {name} is {count}; it takes a whole number, 1 to {sys.maxsize}")
         with bars(progress) as report:
             return Forecast(*self._building.estimate(counts[0], counts[1], items, ids, report))
 

@@ -33,6 +33,16 @@ def whole(value: Any, call: str, name: str, takes: str) -> int:
         raise OptionError(f"{call}: {name} is a {type(value).__name__}; it takes {takes}") from None
 
 
+def real(value: Any, call: str, name: str, takes: str) -> float:
+    """A number of any type; a text that could be read as one is none."""
+    if not isinstance(value, (str, bytes, bytearray)):
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # the last of a tensor of several
+            pass
+    raise OptionError(f"{call}: {name} is a {type(value).__name__}; it takes {takes}")
+
+
 def top_k(value: Any, call: str) -> int:
     """How many of the nearest."""
     most = _core.MAX_TOP_K

@@ -152,7 +152,7 @@ def _plain(backend: str, key: str, value: OptionValue) -> str | int | None:
         except TypeError:
             pass
     # Its type, not its value, which may be a secret.
-    raise OptionError(f"{backend}: {key} is a {type(value).__name__}; it takes a text, a whole number or None")
+    raise OptionError(f"{backend}: {key} is a {type(value).__name__}; it takes a text, a number or None")
 
 
 def _json(backend: str, key: str, value: Mapping[str, object]) -> str:

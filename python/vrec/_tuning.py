@@ -200,6 +200,7 @@ class Tunable(Base):
             The index is exact already; or of a kind that has neither ef nor nprobe (milvus).
         """
         matrix = None if queries is None else _convert.matrix(queries, "queries")
+        recall = _convert.real(recall, "tune", "recall", "a number between 0 and 1")
         top_k = _convert.top_k(top_k, "tune")
         threads = _convert.whole(threads, "tune", "threads", "a whole number")
         everything = None if items is None else _convert.matrix(items, "items")

@@ -32,8 +32,13 @@ def test_what_makes_no_sense():
     builder = vrec.builder_factory("faiss")
     with pytest.raises(vrec.ArgumentError, match="rows and dim, or embeddings"):
         builder.estimate(5)
-    with pytest.raises(vrec.ArgumentError, match="rows is 0"):
-        builder.estimate(0, 3)
+    for rows in (0, -1, 2**63, 2**70):
+        with pytest.raises(vrec.ArgumentError, match=f"rows is {rows}; it takes a whole number, 1 to"):
+            builder.estimate(rows, 3)
+    with pytest.raises(vrec.ArgumentError, match=f"dim is {2**63}"):
+        builder.estimate(5, 2**63)
+    with pytest.raises(vrec.Error):  # which fits a number, and no machine
+        builder.estimate(2**63 - 1, 2)
     with pytest.raises(vrec.ArgumentError, match="dim is 4, but the items have 3"):
         builder.estimate(5, 4, embeddings=np.zeros((5, 3)))
     with pytest.raises(vrec.ArgumentError, match="too few for nlists"):

@@ -115,6 +115,11 @@ def test_refused(vectors, indexer):
         indexer.tune()
     with vrec.builder_factory("faiss", index_type="IVF", nlists=4).from_embeddings(items) as index:
         for call, words in ((lambda: index.tune(users, recall=1), "between 0 and 1"),
+                            (lambda: index.tune(users, recall="abc"), "recall is a str; it takes a number between 0 and 1"),
+                            (lambda: index.tune(users, recall=None), "recall is a NoneType; it takes a number"),
+                            (lambda: index.tune(users, recall=10**400), "recall is a int; it takes a number"),
+                            (lambda: index.tune(users, threads=2**40), "threads is no 32-bit number"),
+                            (lambda: index.query(users, 10, target_recall=[0.9]), "is a list; it takes a text, a number or None"),
                             (lambda: index.tune(users[:, :3]), "3 values each"),
                             (lambda: index.tune(users, top_k=0), "top_k is 0"),
                             (lambda: index.tune(users, top_k=2.5), "top_k is a float")):
