@@ -171,6 +171,9 @@ bool cli_is_remote(const char *backend);
 /* Whether an option counts in a command. */
 bool cli_applies(const cli_command *command, const vrec_option *option);
 
+/* Whether an option's alias means it in the first command that takes the option, and no flag of that. */
+bool cli_alias_counts(const vrec_option *option, const char *alias);
+
 /* The options of a backend in groups: those for the same kinds of index, at the same stages, stand
  * together, those for every kind before the rest. Returns how many there are. */
 size_t cli_group_options(const char *backend, const vrec_option *out[CLI_TABLE_MAX]);

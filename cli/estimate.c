@@ -97,13 +97,18 @@ int cli_estimate(const cli_args *args)
     int failed = parse_count(args, CLI_ROWS, &plan.rows);
     if (!failed)
         failed = parse_count(args, CLI_DIM, &plan.dim);
-    if (!failed && args->operand_count == 0 && (plan.rows == 0 || plan.dim == 0))
-        failed = cli_fail_usage(args->command->name,
-                                "--rows N and --dim D are missing, or a file of items in their place");
-    if (!failed)
-        failed = cli_make_builder(args, &builder);
     if (failed)
         return failed;
+    /* without items a forest's own option says it, too */
+    const char *d = args->operand_count == 0 && plan.dim == 0 ? cli_given(args, "d") : NULL;
+    if (args->operand_count == 0 && (plan.rows == 0 || (plan.dim == 0 && !d)))
+        return cli_fail_usage(args->command->name,
+                              "--rows N and --dim D are missing, or a file of items in their place");
+    failed = cli_make_builder(args, &builder);
+    if (failed)
+        return failed;
+    if (d)
+        plan.dim = strtoul(d, NULL, 10); /* checked by the builder */
     failed =
         args->operand_count > 0 ? estimate_items(args, builder, &plan) : estimate(args, builder, &plan);
     vrec_builder_free(builder);

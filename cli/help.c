@@ -48,7 +48,8 @@ static void print_option(const vrec_option *option)
     print_row(left, option->help);
     printf("  %-*s %s; default %s", LEFT, "", option->range, option->default_value);
     for (size_t i = 0; cli_word(option->aliases, i, alias); i++)
-        printf("; also --%s", alias);
+        if (cli_alias_counts(option, alias))
+            printf("; also --%s", alias);
     putchar('\n');
 }
 

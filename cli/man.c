@@ -92,7 +92,8 @@ static void print_option(const vrec_option *option)
     fputs("; default ", stdout);
     print_escaped(option->default_value);
     for (size_t i = 0; cli_word(option->aliases, i, alias); i++)
-        printf("; also \\fB\\-\\-%s\\fR", alias);
+        if (cli_alias_counts(option, alias))
+            printf("; also \\fB\\-\\-%s\\fR", alias);
     putchar('\n');
 }
 

@@ -110,6 +110,8 @@ cli_place cli_look_at(const char *path)
 
 int cli_check_folder(const char *folder)
 {
+    if (cli_look_at(folder) == CLI_A_FILE)
+        return ENOTDIR;
     return access(folder, W_OK | X_OK) == 0 ? 0 : errno;
 }
 

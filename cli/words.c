@@ -104,6 +104,14 @@ bool cli_applies(const cli_command *command, const vrec_option *option)
     return false;
 }
 
+bool cli_alias_counts(const vrec_option *option, const char *alias)
+{
+    size_t first = 0;
+    while (first < cli_command_count && !cli_applies(&cli_commands[first], option))
+        first++;
+    return first == cli_command_count || cli_find_flag(&cli_commands[first], alias) == CLI_FLAGS;
+}
+
 /* ---- Options in groups ---- */
 
 bool cli_same_group(const vrec_option *a, const vrec_option *b)

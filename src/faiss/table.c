@@ -125,8 +125,8 @@ static const vrec_option options[] = {
                                  .range = "0..1",
                                  .stage = "build, query",
                                  .kinds = "",
-                                 .help =
-                                     "the setting that has it: of 10 results at build, later by a tuning" },
+                                 .help = "between 0 and 1: the setting that has it, of 10 at build, then "
+                                         "as tuned" },
     [VR_FAISS_ASKED] = { .key = "asked",
                          .aliases = "queries",
                          .type = "choice",

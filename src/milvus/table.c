@@ -195,8 +195,8 @@ static const vrec_option options[] = {
                                   .range = "0..1",
                                   .stage = "build, query",
                                   .kinds = "FLAT, HNSW, IVF_FLAT, IVF_SQ8, IVF_PQ, IVF_RABITQ",
-                                  .help = "the setting that has it: of 10 results at build, later by a "
-                                          "tuning" },
+                                  .help = "between 0 and 1: the setting that has it, of 10 at build, then "
+                                          "as tuned" },
     [VR_MILVUS_SEARCH_PARAMS] = { .key = "search_params",
                                   .aliases = "",
                                   .type = "text",

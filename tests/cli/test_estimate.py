@@ -51,6 +51,15 @@ def test_more_rows_than_the_file_has(folder):
     assert 50 < more["file_bytes"] / some["file_bytes"] < 200 and more["seconds"] > some["seconds"]
 
 
+def test_the_option_d_says_it_too(folder):
+    by_flag, by_option = (json.loads(succeed("estimate", "annoy", "--rows", 1000, name, 32, "--json"))["index_bytes"]
+                          for name in ("--dim", "--d"))
+    assert by_flag == by_option
+    fail(1, "d is 32, but the items have 64 values each", "estimate", "annoy", "--rows", 9, "--dim", 64, "--d", 32)
+    fail(2, 'd is "0"; it takes 1..', "estimate", "annoy", "--rows", 9, "--d", 0)
+    fail(2, "--rows N and --dim D are missing", "estimate", "annoy", "--d", 4)
+
+
 def test_what_makes_no_sense(folder):
     fail(2, "--rows N and --dim D are missing", "estimate", "faiss", "--rows", 5)
     fail(2, '--rows is "0"; it takes a whole number from 1 on', "estimate", "faiss", "--rows", 0, "--dim", 4)

@@ -33,6 +33,13 @@ def test_every_option_is_in_the_help_of_its_backend(folder):
         fail(2, values, "build", "faiss", f"--{name}", "nonsense", "items.npy", "-o", "x.index")
 
 
+def test_an_alias_that_is_a_flag_of_the_command_is_not_named(folder):
+    assert "also --queries" not in succeed("help", "faiss") and "also --M" in succeed("help", "faiss")
+    assert "also --dim" in succeed("help", "annoy")
+    page = succeed("man")
+    assert r"also \fB\-\-queries" not in page and r"also \fB\-\-dim" in page
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_examples_of_the_help_work(index, command):
     if command == "man" and not shutil.which("man"):

@@ -80,3 +80,7 @@ def test_refused(poor):
     fail(2, "which would be lost", "optimize", "poor.index", "--queries", "users.npy", "-o", "users.npy")
     fail(2, "milvus: nothing is to optimize", "optimize", "milvus", "--collection", "films")
     assert not os.path.exists("x.index")
+
+
+def test_a_file_is_no_folder(poor):
+    fail(1, "writing poor.index/x: its folder poor.index: Not a directory", "optimize", "poor.index", "-o", "poor.index/x")
