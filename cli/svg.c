@@ -26,7 +26,7 @@ void cli_svg_style(FILE *out)
     fputs("}\n</style>\n", out);
 }
 
-enum { NAME_COLUMNS = 46 };
+enum { NAME_COLUMNS = 36 };
 
 /* One character, or a byte that is none; returns how many bytes that were. */
 static size_t put_character(FILE *out, const char *text)
