@@ -12,6 +12,15 @@ static void print_fact(const vrec_indexer *indexer, const char *before, const ch
             printf("%s%s", before, fact->text);
 }
 
+/* The index is built, and worth its time, but isn't all that was asked for. */
+static void warn_of_shortfall(const vrec_indexer *indexer)
+{
+    const vrec_fact *fact;
+    for (size_t i = 0; (fact = vrec_info(indexer, i)); i++)
+        if (strcmp(fact->key, "shortfall") == 0)
+            cli_warn("warning: %s", fact->text);
+}
+
 static void print_summary(const vrec_indexer *indexer, const char *path, double seconds)
 {
     if (path)
@@ -151,6 +160,8 @@ static int build(const cli_args *args, const vrec_builder *builder, const vrec_d
     cli_progress_end(&progress);
     if (!failed && !args->given[CLI_QUIET])
         print_summary(indexer, output, cli_progress_seconds(&progress));
+    if (!failed)
+        warn_of_shortfall(indexer);
     vrec_indexer_free(indexer);
     return failed;
 }

@@ -216,6 +216,9 @@ void cli_put(FILE *out, const char *text);
 /* Prints a text on standard output as JSON has it. */
 void cli_put_json(const char *text);
 
+/* Prints one line on standard error, of what doesn't make the command fail. */
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Each prints one line on standard error and returns the exit code. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_fail_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -75,6 +75,15 @@ static void put_message(const char *format, va_list args)
     free(text);
 }
 
+void cli_warn(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_message(format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
 int cli_fail(const char *format, ...)
 {
     va_list args;

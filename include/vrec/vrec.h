@@ -262,9 +262,9 @@ typedef struct vrec_forecast {
 
 /* Says what an index would take, before it is built: sizes by what is known of its kind, seconds by
  * building some small ones with the builder's options, for a second at most, in 64 MiB. Names aren't
- * counted, nor is what a sample of queries takes. Inner products (faiss HNSW) without items are thought to
- * be of items whose lengths differ, for which a build takes more. Errors: VREC_INVALID (also: options of
- * which no such index can be built), VREC_UNSUPPORTED (on a server), VREC_NO_MEMORY, VREC_CANCELLED. */
+ * counted, nor is what a sample of queries takes, nor tuning. Inner products (faiss HNSW) without items are
+ * thought to be of items whose lengths differ, for which a build takes more. Errors: VREC_INVALID (also:
+ * options of no index), VREC_UNSUPPORTED (on a server), VREC_NO_MEMORY, VREC_CANCELLED. */
 VREC_API vrec_status vrec_estimate(const vrec_builder *builder, const vrec_plan *plan,
                                    vrec_forecast *forecast, vrec_error *err);
 
@@ -286,11 +286,11 @@ typedef struct vrec_build {
 
     /* Examples (m x d) of the queries that are to come, such as users, from which a graph (faiss HNSW)
      * learns which items belong together, and on which a build with target_recall tunes; or NULL. Some
-     * thousands are enough; of more than 32768 as many are used, evenly spread. A NaN or Inf in those is
-     * refused; rows of zeros tell nothing of inner products and are left out. Cost: each is compared with
-     * every item, and while the index is built 320 bytes for each, and for each item d + 16 bytes, rounded
-     * up to 64, 4 m + 21 (of m at most 128), and 8 for each thread. Without target_recall, others can't use
-     * a sample. */
+     * thousands are enough; of more than 32768 as many are used, evenly spread. A NaN or Inf in those (with
+     * target_recall: in any) is refused; rows of zeros tell nothing of inner products and are left out.
+     * Cost: each is compared with every item, and while the index is built 320 bytes for each, and for each
+     * item d + 16 bytes, rounded up to 64, 4 m + 21 (of m at most 128), and 8 for each thread. Without
+     * target_recall, others can't use a sample. */
     const vrec_matrix *queries;
 
     const vrec_progress *progress; /* or NULL */
@@ -321,9 +321,11 @@ typedef struct vrec_build {
  * Another kind with target_recall is tuned, too, when it is built, to that recall of 10 results: on
  * build's queries, a graph on half of them, 1000 at most, which it then doesn't learn from, or on items of
  * its own, as vrec_tune() does. Its queries go by the setting that was found, unless they name another. The
- * fact "tuned" says which; a saved file of faiss holds that of vrec_tuning.file_options. But for it, the
- * index is what it would be without target_recall. The cost is that of vrec_tune(). A setting that the
- * builder names wins: nothing is tuned then.
+ * fact "tuned" says which, and the recall that was measured; a saved file of faiss holds that of
+ * vrec_tuning.file_options. But for it, the index is what it would be without target_recall. The cost is
+ * that of vrec_tune(). Where the recall is out of reach, the index has the setting with the most, and a
+ * fact "shortfall"; auto builds the next kind, at last Flat, if memory allows, also where its choice takes
+ * three times as long as another would. A setting that the builder names beside target_recall is an error.
  *
  * milvus: makes a collection on the server, named by the option "collection" (one that exists is refused)
  * or after option "name" (dropped when the indexer is freed). Takes batch_bytes of memory per connection.

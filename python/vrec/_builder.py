@@ -119,7 +119,7 @@ class Builder(Generic[I]):
             A sample of the queries that are to come, such as users, from which a graph learns which items belong
             together (faiss HNSW). Some thousands are enough; of more than 32768 as many are used, evenly spread.
             With `target_recall`, whatever is built is tuned on them, a graph on half of them, at most 1000, from
-            which it doesn't learn.
+            which it doesn't learn. A recall that is out of reach is no error: `info` then has a ``"shortfall"``.
         progress : callable or bool, optional
             Makes progress bars, as ``tqdm.tqdm`` does: ``bar = progress(total=..., desc=...)``, then
             ``bar.update(n)`` and ``bar.close()``. An exception from ``update`` stops the call. True: tqdm's.
@@ -187,7 +187,8 @@ class Builder(Generic[I]):
     ) -> Forecast:
         """Say what an index would take, before it is built: memory, disk and time.
 
-        The time follows from building small ones here and now, for a second at most.
+        The time follows from building small ones here and now, for a second at most. The tuning of
+        `target_recall` isn't counted.
 
         Parameters
         ----------

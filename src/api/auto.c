@@ -3,7 +3,8 @@
  * grows. The sample is small, since trials should take little beside the build; only kinds that come out
  * near each other are tried with a larger one. Exact search needs no guess: its index is a copy, and it is
  * timed with all items, or, of very many, with two numbers of them, since its time is a line. The cheapest
- * is built of all, and tuned.
+ * is built of all, and tuned; where that falls short of the recall, or is far slower than another
+ * would be, as a sample can't foretell, that other is.
  *
  * Without examples of queries, some items that aren't in the sample stand for them, and the index of all
  * items is tuned on some of its own (tune.c).
@@ -16,6 +17,7 @@
 
 #include "api/build_tuned.h"
 #include "api/indexer.h"
+#include "api/tuned.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "core/matrix.h"
@@ -31,6 +33,7 @@ enum {
     SAMPLE_MIN = 4000,
     SAMPLE_SHARE = 32,
     SAMPLE_MAX = 20000,
+    FAR = 3,  /* times as long as another would take: an index of all items that does is none to keep */
     NEAR = 2, /* times as long as the best of a first trial: a larger one tells the kinds below it apart */
     EXACT_VALUES = 1 << 26, /* with so many exact search is timed at most, */
     ASKED_MAX = 300,        /* queries, */
@@ -378,14 +381,46 @@ static void note(const choice *c, vrec_indexer *indexer, const char *setting)
     vr_indexer_leave(indexer, place);
 }
 
-static vrec_status build_best(choice *c, size_t k, vrec_indexer **out, vrec_error *err)
+/* Rules out a candidate that was built of all items, and says why: it finds or takes so much. */
+static void rule_out(choice *c, size_t k, const char *does, double number)
+{
+    size_t used = strlen(c->why);
+    snprintf(c->why + used, sizeof c->why - used, "; of all items %s %s %.4g", candidates[k].kind, does,
+             number);
+}
+
+/* What was built of all items may be other than its trial was. *next becomes the candidate to build
+ * instead; CANDIDATES where this one is good, or there is no other. */
+static vrec_status judge(choice *c, size_t k, const vrec_indexer *indexer, const vrec_tuning *tuning,
+                         bool short_of, size_t *next, vrec_error *err)
+{
+    double taken;
+    *next = CANDIDATES;
+    if (k == FLAT)
+        return VREC_OK;
+    vrec_status status = time_queries(c, indexer, tuning->options, &taken, err);
+    if (status != VREC_OK)
+        return status;
+    c->microseconds[k] = 0;
+    size_t other = best_of(c);
+    if (other == CANDIDATES || (!short_of && taken < FAR * c->microseconds[other]))
+        return VREC_OK;
+    rule_out(c, k, short_of ? "finds" : "takes", short_of ? tuning->recall : taken);
+    *next = other;
+    return VREC_OK;
+}
+
+static vrec_status build_one(choice *c, size_t k, vrec_indexer **out, size_t *next, vrec_error *err)
 {
     vrec_builder builder;
     vrec_tuning tuning;
-    char setting[SETTING_TEXT], all[SETTING_TEXT + sizeof tuning.file_options + 16];
+    char setting[SETTING_TEXT], all[SETTING_TEXT + sizeof tuning.file_options + 16],
+        shortfall[VR_SHORTFALL];
     vrec_status status = make_builder(c, &candidates[k], c->items->rows, &builder, err);
     if (status == VREC_OK)
-        status = vr_build_tuned(&builder, c->items, c->build, c->recall, out, &tuning, err);
+        status = vr_build_tuned(&builder, c->items, c->build, c->recall, out, &tuning, shortfall, err);
+    if (status == VREC_OK)
+        status = judge(c, k, *out, &tuning, *shortfall != '\0', next, err);
     if (status != VREC_OK)
         return status;
     describe(&candidates[k], c->items->rows, setting);
@@ -393,6 +428,18 @@ static vrec_status build_best(choice *c, size_t k, vrec_indexer **out, vrec_erro
              vrec_larger_is_nearer(*out) ? "IP" : "L2");
     note(c, *out, all);
     return VREC_OK;
+}
+
+static vrec_status build_best(choice *c, size_t k, vrec_indexer **out, vrec_error *err)
+{
+    size_t next;
+    vrec_status status = build_one(c, k, out, &next, err);
+    while (status == VREC_OK && next < CANDIDATES) {
+        vrec_indexer_free(*out);
+        *out = NULL;
+        status = build_one(c, next, out, &next, err);
+    }
+    return status;
 }
 
 static vrec_status run(choice *c, vrec_indexer **out, vrec_error *err)

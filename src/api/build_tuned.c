@@ -3,6 +3,7 @@
 #include "api/build_tuned.h"
 
 #include "api/indexer.h"
+#include "api/tuned.h"
 #include "base/memory.h"
 #include "core/matrix.h"
 
@@ -40,7 +41,8 @@ static vrec_status divide(const vrec_matrix *sample, bool learns, parts *p, vrec
 }
 
 /* Makes what tuning found the indexer's own. */
-static vrec_status settle(vrec_indexer *indexer, const vrec_tuning *tuning, double recall, vrec_error *err)
+static vrec_status settle(vrec_indexer *indexer, const vrec_tuning *tuning, const char *shortfall,
+                          vrec_error *err)
 {
     size_t place;
     vr_options of_file;
@@ -54,7 +56,9 @@ static vrec_status settle(vrec_indexer *indexer, const vrec_tuning *tuning, doub
     vr_index *index = vr_indexer_enter(indexer, &place);
     if (index->verbs->keep_setting)
         index->verbs->keep_setting(index, &of_file);
-    vr_fact(&index->facts, "tuned", "%s has recall %.4g of %d", tuning->options, recall, TOP_K);
+    vr_fact(&index->facts, "tuned", "%s has recall %.4g of %d", tuning->options, tuning->recall, TOP_K);
+    if (*shortfall)
+        vr_fact(&index->facts, "shortfall", "%s", shortfall);
     vr_facts_copy(&index->facts, vr_indexer_facts(indexer));
     vr_indexer_leave(indexer, place);
     return VREC_OK;
@@ -62,7 +66,7 @@ static vrec_status settle(vrec_indexer *indexer, const vrec_tuning *tuning, doub
 
 static vrec_status tune(const vrec_builder *builder, vrec_indexer *indexer, const vrec_matrix *items,
                         const vrec_build *build, const vrec_matrix *queries, double recall,
-                        vrec_tuning *out, vrec_error *err)
+                        vrec_tuning *out, char *shortfall, vrec_error *err)
 {
     const vr_options *options = &builder->options;
     bool here = vr_indexer_verbs(indexer)->vectors != NULL;
@@ -75,20 +79,21 @@ static vrec_status tune(const vrec_builder *builder, vrec_indexer *indexer, cons
                                         .progress = build->progress,
                                         .items = here ? NULL : items,
                                         .item_ids = here ? NULL : build->ids };
-    vrec_status status = vrec_tune(indexer, &asked, out, err);
-    return status == VREC_OK ? settle(indexer, out, recall, err) : status;
+    vrec_status status = vr_tune(indexer, &asked, out, shortfall, err);
+    return status == VREC_OK ? settle(indexer, out, shortfall, err) : status;
 }
 
 static vrec_status build_and_tune(const vrec_builder *builder, const vrec_matrix *items,
                                   const vrec_build *build, const parts *p, double recall,
-                                  vrec_indexer **out, vrec_tuning *tuning, vrec_error *err)
+                                  vrec_indexer **out, vrec_tuning *tuning, char *shortfall, vrec_error *err)
 {
     vrec_build how = *build;
     how.queries = p->learned.rows > 0 ? &p->learned : NULL;
     vrec_status status = vrec_from_embeddings(builder, items, &how, out, err);
     if (status != VREC_OK || vr_indexer_is_exact(*out))
         return status;
-    status = tune(builder, *out, items, build, p->asked.rows > 0 ? &p->asked : NULL, recall, tuning, err);
+    status = tune(builder, *out, items, build, p->asked.rows > 0 ? &p->asked : NULL, recall, tuning,
+                  shortfall, err);
     if (status != VREC_OK) {
         vrec_indexer_free(*out);
         *out = NULL;
@@ -97,17 +102,19 @@ static vrec_status build_and_tune(const vrec_builder *builder, const vrec_matrix
 }
 
 vrec_status vr_build_tuned(const vrec_builder *builder, const vrec_matrix *items, const vrec_build *build,
-                           double recall, vrec_indexer **out, vrec_tuning *tuning, vrec_error *err)
+                           double recall, vrec_indexer **out, vrec_tuning *tuning, char *shortfall,
+                           vrec_error *err)
 {
     const vr_backend *backend = builder->backend;
     parts p = { .values = NULL };
     *tuning = (vrec_tuning){ .struct_size = sizeof *tuning };
     *out = NULL;
+    *shortfall = '\0';
     vrec_status status = VREC_OK;
     if (build->queries)
         status = divide(build->queries, backend->learns && backend->learns(&builder->options), &p, err);
     if (status == VREC_OK)
-        status = build_and_tune(builder, items, build, &p, recall, out, tuning, err);
+        status = build_and_tune(builder, items, build, &p, recall, out, tuning, shortfall, err);
     vr_free(p.values);
     return status;
 }
@@ -117,6 +124,7 @@ vrec_status vr_build_for_recall(const vrec_builder *builder, const vrec_matrix *
 {
     vrec_builder without = *builder; /* its texts are the builder's */
     vrec_tuning tuning;
+    char shortfall[VR_SHORTFALL];
     int64_t recall = builder->options.value[vr_options_place(&builder->options, "target_recall")];
     *out = NULL;
     if (recall <= 0 || recall >= VR_OPTION_ONE)
@@ -124,7 +132,7 @@ vrec_status vr_build_for_recall(const vrec_builder *builder, const vrec_matrix *
                           "%s: target_recall is %.6g; a build takes a number between 0 and 1, such as 0.95",
                           builder->backend->name, (double)recall / VR_OPTION_ONE);
     vrec_status status = vr_options_set(&without.options, "target_recall", "none", err);
-    return status == VREC_OK
-               ? vr_build_tuned(&without, items, build, (double)recall / VR_OPTION_ONE, out, &tuning, err)
-               : status;
+    return status == VREC_OK ? vr_build_tuned(&without, items, build, (double)recall / VR_OPTION_ONE, out,
+                                              &tuning, shortfall, err)
+                             : status;
 }

@@ -6,9 +6,12 @@
 
 /* Builds what the builder says, which doesn't itself ask for a recall, and tunes it to that of 10 results:
  * its queries go by the setting that was found, and its file has it, if FAISS knows such a one. What is
- * exact isn't tuned, and *tuning zeros. items and build have been checked. */
+ * exact isn't tuned, and *tuning zeros. A recall that is out of reach is told of in shortfall
+ * (VR_SHORTFALL bytes), and the index has what comes nearest; else it becomes "". items and build have been
+ * checked. */
 vrec_status vr_build_tuned(const vrec_builder *builder, const vrec_matrix *items, const vrec_build *build,
-                           double recall, vrec_indexer **out, vrec_tuning *tuning, vrec_error *err);
+                           double recall, vrec_indexer **out, vrec_tuning *tuning, char *shortfall,
+                           vrec_error *err);
 
 /* The same to the recall that the builder's options ask for. */
 vrec_status vr_build_for_recall(const vrec_builder *builder, const vrec_matrix *items,

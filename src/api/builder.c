@@ -128,6 +128,11 @@ vrec_status vrec_from_embeddings(const vrec_builder *builder, const vrec_matrix 
         status = check_names(builder, &with.build, err);
     if (status == VREC_OK)
         status = vr_options_check_build(&builder->options, err);
+    if (status == VREC_OK)
+        status = vr_check_recall_alone(&builder->options, err);
+    if (status == VREC_OK && with.build.queries && vr_wants_recall(&builder->options))
+        status =
+            vr_check_asked(with.build.queries, err); /* before they are divided: the row is the caller's */
     if (status == VREC_OK && vr_options_any_kind(&builder->options))
         return vr_auto_build(builder, &checked, &with.build, out, err);
     if (status == VREC_OK && vr_wants_recall(&builder->options))

@@ -114,7 +114,7 @@ void vr_indexer_leave(const vrec_indexer *indexer, size_t place)
 /* What was chosen and tuned was so for the index before. */
 static void forget_tuning(vr_facts *facts)
 {
-    static const char *const keys[] = { "chosen", "because", "tuned" };
+    static const char *const keys[] = { "chosen", "because", "tuned", "shortfall" };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         vr_fact_drop(facts, keys[i]);
 }

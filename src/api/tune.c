@@ -22,12 +22,16 @@
 enum {
     TIMES = 3,         /* that a setting is timed, */
     TIMED_US = 200000, /* unless that takes longer */
-    MOST_IDLE = 4,     /* that more finds nothing, before it is given up */
+    MOST_IDLE = 4,     /* that more finds nothing, before it is given up; */
+    HEAP = 4096,       /* in a graph not before so many candidates: equal items hold a search until it
+                          keeps more than they are */
     GAMMA_PARTS = 10000,
     UNSET_TEXT = 32, /* room for what a knob unsets */
     ATTEMPTS = 64,
     EXPECTED_STEPS = 24 /* for progress */
 };
+
+#define LARGER_M "; with a larger m a graph may find more"
 
 /* What says how much a search looks at. */
 typedef struct knob {
@@ -56,6 +60,7 @@ typedef struct tuner {
     int64_t *ids, *counts;
     float *distances;
     vrec_tuning *out;
+    char *shortfall; /* where a recall that is out of reach is told of; NULL: it is a failure */
     attempt tried[ATTEMPTS];
     size_t count;
 
@@ -219,10 +224,12 @@ static vrec_status turn(tuner *t, const knob *k, const vrec_tuning_step **out, b
                         vrec_error *err)
 {
     const vrec_tuning_step *step = NULL;
-    int64_t low = k->least - 1, high = k->least; /* low doesn't suffice, high may */
-    int idle = 0;                                /* doublings that found nothing more */
+    int64_t low = k->least - 1, high = k->least;               /* low doesn't suffice, high may */
+    int idle = 0;                                              /* doublings that found nothing more, */
+    int64_t patient = t->is_graph && k->parts == 1 ? HEAP : 0; /* which don't count before that */
     vrec_status status = measure(t, k, high, &step, err);
-    while (status == VREC_OK && !suffices(t, step) && high < k->most && idle < MOST_IDLE) {
+    while (status == VREC_OK && !suffices(t, step) && high < k->most &&
+           (idle < MOST_IDLE || high < patient)) {
         low = high;
         high = high > k->most / 2 ? k->most : high * 2;
         double found = step->recall;
@@ -244,11 +251,28 @@ static vrec_status turn(tuner *t, const knob *k, const vrec_tuning_step **out, b
     return status;
 }
 
-static vrec_status fail_short(const tuner *t, const knob *k, const vrec_tuning_step *best, vrec_error *err)
+/* Where nothing suffices: the least setting of the knob's with the most recall, which it says; a failure,
+ * unless the caller takes that. A larger one than was tried may yet find more, so nobody says that none
+ * does. */
+static vrec_status fall_short(const tuner *t, const knob *k, const vrec_tuning_step **out, vrec_error *err)
 {
-    return vr_fail_at(err, VREC_INVALID, vr_in("recall"),
-                      "tuning: recall %.4g is out of reach: %s finds %.4g, and more doesn't help%s",
-                      t->asked->recall, best->options, best->recall, k->advice);
+    char sentence[VR_SHORTFALL];
+    const vrec_tuning_step *last = *out, *best = last;
+    for (size_t i = t->count; i-- > 0;)
+        if (t->tried[i].knob == k && t->tried[i].step.recall >= best->recall)
+            best = &t->tried[i].step;
+    int used = snprintf(sentence, sizeof sentence, "recall %.4g is out of reach%s: %s finds %.4g",
+                        t->asked->recall, k->plain ? " of FAISS" : "", best->options, best->recall);
+    if (best != last && used < VR_SHORTFALL)
+        used +=
+            snprintf(sentence + used, sizeof sentence - (size_t)used, ", and %s no more", last->options);
+    if (used < VR_SHORTFALL)
+        snprintf(sentence + used, sizeof sentence - (size_t)used, "%s", k->advice);
+    if (!t->shortfall)
+        return vr_fail_at(err, VREC_INVALID, vr_in("recall"), "tuning: %s", sentence);
+    snprintf(t->shortfall, VR_SHORTFALL, "%s", sentence);
+    *out = best;
+    return VREC_OK;
 }
 
 /* The same for the second of two knobs. *out stays NULL where there is none, it doesn't reach the recall,
@@ -293,7 +317,7 @@ static vrec_status choose_for_server(const vrec_indexer *indexer, size_t top_k, 
     const char *kind = vr_indexer_kind(indexer);
     int64_t rows = (int64_t)vr_max(vrec_rows(indexer), top_k);
     if (strcmp(kind, "HNSW") == 0)
-        *out = (knob){ "ef", (int64_t)top_k, rows, 1, false, "", "; build anew with a larger m", 0.0 };
+        *out = (knob){ "ef", (int64_t)top_k, rows, 1, false, "", LARGER_M, 0.0 };
     else if (strncmp(kind, "IVF", 3) == 0)
         *out = (knob){ "nprobe", 1, 65536, 1, false, "", "", 0.0 };
     else
@@ -317,14 +341,7 @@ static vrec_status choose_knobs(const vrec_indexer *indexer, size_t top_k, knob 
     if (is_on_server(indexer))
         return choose_for_server(indexer, top_k, &out[0], err);
     if (strcmp(kind, "HNSW") == 0) {
-        out[0] = (knob){ "efSearch",
-                         k < rows ? k : rows,
-                         rows,
-                         1,
-                         false,
-                         "gamma",
-                         ": some items can't be reached; build anew with a larger m",
-                         0.0 };
+        out[0] = (knob){ "efSearch", k < rows ? k : rows, rows, 1, false, "gamma", LARGER_M, 0.0 };
         out[2] = out[0];
         out[2].plain = true;
         out[1] =
@@ -336,7 +353,9 @@ static vrec_status choose_knobs(const vrec_indexer *indexer, size_t top_k, knob 
         out[1] =
             (knob){ "budget", lists < rows ? rows / lists : 1, INT32_MAX, 1, false, "nprobe", "", 0.25 };
     } else {
-        out[0] = (knob){ "searchk", k, INT32_MAX, 1, false, "", "; build anew with a larger n_trees", 0.0 };
+        out[0] =
+            (knob){ "searchk", k, INT32_MAX, 1, false, "", "; with a larger n_trees a forest finds more",
+                    0.0 };
     }
     return VREC_OK;
 }
@@ -404,7 +423,19 @@ static vrec_status turn_plain(tuner *t, knob *k, const vrec_tuning_step **out, v
         return VREC_OK;
     k->least = ours - ours / 8 > k->least ? ours - ours / 8 : k->least;
     vrec_status status = turn(t, k, out, &reached, err);
-    return status == VREC_OK && !reached ? fail_short(t, k, *out, err) : status;
+    return status == VREC_OK && !reached ? fall_short(t, k, out, err) : status;
+}
+
+/* What there is where the first knob doesn't reach it. */
+static vrec_status settle_for_less(tuner *t, const knob *k, const vrec_tuning_step *last, vr_tuned *tuned,
+                                   vrec_error *err)
+{
+    vrec_status status = fall_short(t, k, &last, err);
+    if (status != VREC_OK)
+        return status;
+    give(t, last, last);
+    remember(t, k, tuned);
+    return VREC_OK;
 }
 
 static vrec_status turn_all(tuner *t, vr_tuned *tuned, vrec_error *err)
@@ -416,7 +447,7 @@ static vrec_status turn_all(tuner *t, vr_tuned *tuned, vrec_error *err)
     if (status == VREC_OK)
         status = turn(t, &knobs[0], &first, &reached, err);
     if (status == VREC_OK && !reached)
-        status = fail_short(t, &knobs[0], first, err);
+        return settle_for_less(t, &knobs[0], first, tuned, err);
     const vrec_tuning_step *of_file = first;
     if (status == VREC_OK)
         status = turn_second(t, &knobs[1], &second, err);
@@ -475,8 +506,7 @@ static vrec_status check(const vrec_indexer *indexer, const vrec_tuning_options 
     return choose_knobs(indexer, *top_k, unused, err);
 }
 
-/* A query with a NaN or Inf finds nothing, whatever the setting. */
-static vrec_status check_finite(const vrec_matrix *queries, vrec_error *err)
+vrec_status vr_check_asked(const vrec_matrix *queries, vrec_error *err)
 {
     float *row = vr_alloc(vr_max(queries->dim, 1), sizeof *row);
     vrec_status status =
@@ -503,7 +533,7 @@ static vrec_status check_queries(const vrec_indexer *indexer, const vrec_matrix 
         return vr_fail_at(err, VREC_INVALID, vr_in("queries"),
                           "tuning: the queries have %zu values each, the index has %zu", out->dim,
                           vrec_dim(indexer));
-    vrec_status status_of_rows = check_finite(out, err);
+    vrec_status status_of_rows = vr_check_asked(out, err);
     if (status_of_rows != VREC_OK)
         return status_of_rows;
     if (out->rows == 0 || out->rows > VREC_TUNING_QUERIES)
@@ -538,6 +568,12 @@ static vrec_status check_items(const vrec_indexer *indexer, const vrec_tuning_op
 vrec_status vrec_tune(const vrec_indexer *indexer, const vrec_tuning_options *options, vrec_tuning *tuning,
                       vrec_error *err)
 {
+    return vr_tune(indexer, options, tuning, NULL, err);
+}
+
+vrec_status vr_tune(const vrec_indexer *indexer, const vrec_tuning_options *options, vrec_tuning *tuning,
+                    char *shortfall, vrec_error *err)
+{
     vrec_tuning_options asked;
     vrec_tuning found = { .struct_size = sizeof found };
     vrec_progress room;
@@ -559,7 +595,10 @@ vrec_status vrec_tune(const vrec_indexer *indexer, const vrec_tuning_options *op
                 .asked = &asked,
                 .changes = count_changes(indexer),
                 .is_graph = !is_on_server(indexer) && strcmp(vr_indexer_kind(indexer), "HNSW") == 0,
-                .out = &found };
+                .out = &found,
+                .shortfall = shortfall };
+    if (shortfall)
+        *shortfall = '\0';
     if (status == VREC_OK)
         status = vr_take_progress(asked.progress, &room, &t.callers, err);
     if (status == VREC_OK)

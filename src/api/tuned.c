@@ -48,6 +48,17 @@ static bool names_setting(const vr_options *options, bool by_query)
     return false;
 }
 
+vrec_status vr_check_recall_alone(const vr_options *options, vrec_error *err)
+{
+    for (size_t i = 0; is_given(options, false, "target_recall") && i < SETTINGS; i++)
+        if (is_given(options, false, settings[i]))
+            return vr_fail_at(err, VREC_INVALID, vr_in(settings[i]),
+                              "%s is given, but with target_recall a build finds the setting; give one of "
+                              "them",
+                              settings[i]);
+    return VREC_OK;
+}
+
 /* A setting that the caller names wins over a recall, unless the recall was asked for later: by this query,
  * of an indexer that was made with the setting. */
 bool vr_wants_recall(const vr_options *options)

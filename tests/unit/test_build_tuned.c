@@ -6,6 +6,7 @@
 #include "support/random.h"
 #include "vrec/vrec.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,13 +253,78 @@ static void a_setting_of_a_query_takes_its_place(void **state)
     }
 }
 
-static void a_setting_of_the_build_wins(void **state)
+static void a_setting_or_a_recall(void **state)
 {
+    static const struct {
+        const char *backend, *options, *key;
+    } cases[] = { { "faiss", "index_type=HNSW,efSearch=7,target_recall=0.9", "efSearch" },
+                  { "faiss", "index_type=HNSW,gamma=0.1,target_recall=0.9", "gamma" },
+                  { "faiss", "index_type=IVF,nprobe=7,target_recall=0.9", "nprobe" },
+                  { "annoy", "metric=euclidean,searchk=7,target_recall=0.9", "searchk" } };
     (void)state;
-    vrec_indexer *indexer = must_build("faiss", "index_type=HNSW,m=6,efSearch=7,target_recall=0.9", NULL);
-    assert_null(fact(indexer, "tuned"));
-    assert_string_equal(fact(indexer, "efSearch"), "7");
-    vrec_indexer_free(indexer);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        vrec_error err;
+        vrec_indexer *indexer;
+        assert_failed(build(cases[i].backend, cases[i].options, (vrec_build){ 0 }, &indexer, &err), &err,
+                      VREC_INVALID, "with target_recall a build finds the setting; give one of them");
+        assert_string_equal(err.subject, cases[i].key);
+        assert_null(indexer);
+    }
+}
+
+/* ---- What is measured ---- */
+
+static void the_recall_is_the_measured_one(void **state)
+{
+    double found;
+    (void)state;
+    vrec_indexer *graph = must_build("faiss", "index_type=HNSW,m=6,target_recall=0.9", NULL);
+    assert_null(fact(graph, "shortfall"));
+    assert_int_equal(sscanf(fact(graph, "tuned"), "%*s has recall %lf of 10", &found), 1);
+    assert_true(found > 0.9); /* with a margin */
+    vrec_indexer_free(graph);
+}
+
+/* Equal items in a heap hold a search until it keeps more candidates than they are. */
+static void a_heap_is_got_over(void **state)
+{
+    enum { HEAP = ROWS / 4 };
+    (void)state;
+    float *own = items, *near = malloc(QUERIES * DIM * sizeof *near);
+    items = malloc(ROWS * DIM * sizeof *items);
+    memcpy(items, own, ROWS * DIM * sizeof *items);
+    for (size_t i = 0; i < ROWS; i += ROWS / HEAP)
+        memset(items + i * DIM, 0, DIM * sizeof *items);
+    for (size_t i = 0; i < QUERIES; i++)
+        for (size_t j = 0; j < DIM; j++)
+            near[i * DIM + j] = items[(i * 4 + 1) * DIM + j] + draw_real() * .1f;
+    const vrec_matrix sample = vrec_matrix_f32(near, QUERIES, DIM);
+    vrec_indexer *graph = must_build("faiss", "index_type=HNSW,m=16,target_recall=0.95", &sample);
+    assert_null(fact(graph, "shortfall"));
+    vrec_indexer_free(graph);
+    free(items);
+    free(near);
+    items = own;
+}
+
+static void the_row_of_a_nan_is_the_callers(void **state)
+{
+    static const char *const kinds[] = { "index_type=HNSW,target_recall=0.9",
+                                         "index_type=IVF,target_recall=0.9",
+                                         "index_type=auto,target_recall=0.9" };
+    const vrec_matrix all = vrec_matrix_f32(queries, QUERIES, DIM);
+    (void)state;
+    for (size_t i = 0; i < 2 * 3; i++) {
+        vrec_error err;
+        vrec_indexer *indexer;
+        size_t row = 300 + i % 2; /* one that is tuned on, and one that a graph learns from */
+        float was = queries[row * DIM];
+        queries[row * DIM] = NAN;
+        vrec_status status = build("faiss", kinds[i / 2], (vrec_build){ .queries = &all }, &indexer, &err);
+        queries[row * DIM] = was;
+        assert_failed(status, &err, VREC_INVALID, "has a NaN or Inf");
+        assert_int_equal(err.row, row);
+    }
 }
 
 static int stop_at_tuning(void *context, const vrec_progress_report *report)
@@ -338,7 +404,10 @@ int main(void)
         cmocka_unit_test(a_graph_learns_from_what_it_isnt_tuned_on),
         cmocka_unit_test(others_are_tuned_on_it),
         cmocka_unit_test(a_setting_of_a_query_takes_its_place),
-        cmocka_unit_test(a_setting_of_the_build_wins),
+        cmocka_unit_test(a_setting_or_a_recall),
+        cmocka_unit_test(the_recall_is_the_measured_one),
+        cmocka_unit_test(a_heap_is_got_over),
+        cmocka_unit_test(the_row_of_a_nan_is_the_callers),
         cmocka_unit_test(what_cant_be_leaves_nothing),
         cmocka_unit_test(a_tuning_ends_with_a_change),
     };

@@ -329,9 +329,7 @@ static void settings_win(void **state)
                   { "nlists=40", "target_recall=0.9,nprobe=none", true },
                   { "nlists=40,nprobe=2", "target_recall=0.9", true },
                   { "nlists=40,target_recall=0.9", NULL, true },
-                  { "nlists=40,target_recall=0.9", "nprobe=2", false },
-                  { "nlists=40,target_recall=0.9,nprobe=2", NULL, false },
-                  { "nlists=40,target_recall=0.9,nprobe=2", "target_recall=none", false } };
+                  { "nlists=40,target_recall=0.9", "nprobe=2", false } };
     vrec_indexer *exact = build("faiss", NULL, ROWS);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char options[96];

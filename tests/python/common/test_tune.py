@@ -3,6 +3,8 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import re
+
 import numpy as np
 import pytest
 import vrec
@@ -59,8 +61,25 @@ def test_a_build_says_the_recall(kind, vectors):
     for sample in (None, users):
         with vrec.builder_factory(backend, target_recall=0.8, **options).from_embeddings(items, queries=sample) as index:
             found = index.query(users, 10)[0]
-            assert "has recall 0.8 of 10" in index.info()["tuned"]
+            assert 0.8 <= float(re.search(r" has recall (\S+) of 10$", index.info()["tuned"])[1]) <= 1
         assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), exact.tolist())]) > 0.77
+
+
+def test_what_comes_nearest_is_kept():
+    rng = np.random.default_rng(0)
+    heap = rng.uniform(-1, 1, (30000, 4)).astype(np.float32)
+    heap[rng.permutation(30000)[:28000]] = 0
+    others = heap[heap.any(1)][:100]
+    near = (others + rng.uniform(-1, 1, others.shape) * 0.1).astype(np.float32)
+    builder = vrec.builder_factory("faiss", index_type="HNSW", m=4, target_recall=0.95)
+    with builder.from_embeddings(heap, queries=near) as index:
+        assert index.info()["shortfall"].startswith("recall 0.95 is out of reach: efSearch=")
+        with pytest.raises(vrec.OptionError, match="only tried as far as"):
+            index.query(near, 10, target_recall=0.95)
+        index.add(near)
+        assert "shortfall" not in index.info()
+    with pytest.raises(vrec.OptionError, match="efSearch is given, but with target_recall"):
+        vrec.builder_factory("faiss", index_type="HNSW", target_recall=0.95, efSearch=20).from_embeddings(heap)
 
 
 def test_a_tuning_ends_with_a_change(vectors):
