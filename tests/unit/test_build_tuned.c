@@ -288,7 +288,7 @@ static void the_recall_is_the_measured_one(void **state)
 /* Equal items in a heap hold a search until it keeps more candidates than they are. */
 static void a_heap_is_got_over(void **state)
 {
-    enum { HEAP = ROWS / 4 };
+    enum { HEAP = ROWS / 3 };
     (void)state;
     float *own = items, *near = malloc(QUERIES * DIM * sizeof *near);
     items = malloc(ROWS * DIM * sizeof *items);
@@ -297,7 +297,7 @@ static void a_heap_is_got_over(void **state)
         memset(items + i * DIM, 0, DIM * sizeof *items);
     for (size_t i = 0; i < QUERIES; i++)
         for (size_t j = 0; j < DIM; j++)
-            near[i * DIM + j] = items[(i * 4 + 1) * DIM + j] + draw_real() * .1f;
+            near[i * DIM + j] = items[(i * 3 + 1) * DIM + j] + draw_real() * .1f;
     const vrec_matrix sample = vrec_matrix_f32(near, QUERIES, DIM);
     vrec_indexer *graph = must_build("faiss", "index_type=HNSW,m=16,target_recall=0.95", &sample);
     assert_null(fact(graph, "shortfall"));

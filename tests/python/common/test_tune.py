@@ -78,7 +78,7 @@ def test_what_comes_nearest_is_kept():
             index.query(near, 10, target_recall=0.95)
         index.add(near)
         assert "shortfall" not in index.info()
-    with pytest.raises(vrec.OptionError, match="efSearch is given, but with target_recall"):
+    with pytest.raises(vrec.ArgumentError, match="efSearch is given, but with target_recall"):
         vrec.builder_factory("faiss", index_type="HNSW", target_recall=0.95, efSearch=20).from_embeddings(heap)
 
 
