@@ -206,9 +206,9 @@ int cli_fail_idle(const cli_command *command, const vrec_option *option);
 
 /* ---- Messages and standard output (messages.c) ---- */
 
-/* How many bytes of text are a character that a terminal or a picture shows; 0 if they are no UTF-8, or a
+/* How many bytes of string are a character that a terminal or a picture shows; 0 if they are no UTF-8, or a
  * character that moves the cursor, ends the line or turns the direction of writing. */
-size_t cli_shown_bytes(const char *text);
+size_t cli_shown_bytes(const char *string);
 
 /* Prints what came from outside: what a terminal would obey is written out, as \x1b. */
 void cli_put(FILE *out, const char *text);
