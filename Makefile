@@ -25,7 +25,7 @@ demo: all
 check:
 	@scripts/test $(BUILD) short
 
-# Every test there is, in every build that matters; about 50 minutes on two cores.
+# Every test there is, in every build that matters; about 40 minutes on two cores.
 test:
 	@scripts/test $(BUILD)
 
