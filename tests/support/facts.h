@@ -9,4 +9,7 @@
 /* Whether one of its facts has this key and a value that contains what it says. */
 bool has_fact(const vrec_indexer *indexer, const char *key, const char *says);
 
+/* The value of the first fact with this key; NULL if there is none. */
+const char *fact_text(const vrec_indexer *indexer, const char *key);
+
 #endif

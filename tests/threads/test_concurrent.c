@@ -1,6 +1,7 @@
 /* One indexer, many threads, and children: everybody gets the answers of a single thread, also while the
  * indexer makes its codes. For ThreadSanitizer, and plainly. SPDX-License-Identifier: Apache-2.0 */
 #define _DEFAULT_SOURCE /* fork */
+#include "support/build.h"
 #include "support/folder.h"
 
 #include <pthread.h>
@@ -127,12 +128,9 @@ static void callers_and_children(void **state)
 
 static vrec_indexer *build(const char *options)
 {
-    vrec_builder *builder;
-    vrec_indexer *built = NULL;
-    vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
-    if (vrec_builder_factory(kinds[kind].backend, options, &builder, NULL) == VREC_OK)
-        vrec_from_embeddings(builder, &matrix, NULL, &built, NULL);
-    vrec_builder_free(builder);
+    vrec_indexer *built;
+    const vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
+    build_index(kinds[kind].backend, options, &matrix, NULL, &built, NULL);
     return built;
 }
 

@@ -1,5 +1,6 @@
 /* Adding items: the index is then the one that has all of them, or what it was before.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "support/build.h"
 #include "support/failed.h"
 #include "support/folder.h"
 #include "support/meanwhile.h"
@@ -28,14 +29,9 @@ static int set_up(void **state)
 
 static vrec_indexer *build(const char *backend, const char *options, size_t rows, const int64_t *ids)
 {
-    vrec_builder *builder;
-    vrec_indexer *indexer;
-    vrec_matrix matrix = vrec_matrix_f32(items, rows, DIM);
-    vrec_build how = { .struct_size = sizeof how, .ids = ids };
-    assert_int_equal(vrec_builder_factory(backend, options, &builder, NULL), VREC_OK);
-    assert_int_equal(vrec_from_embeddings(builder, &matrix, &how, &indexer, NULL), VREC_OK);
-    vrec_builder_free(builder);
-    return indexer;
+    const vrec_matrix matrix = vrec_matrix_f32(items, rows, DIM);
+    const vrec_build how = { .struct_size = sizeof how, .ids = ids };
+    return must_build_index(backend, options, &matrix, &how);
 }
 
 /* Until the next call. */

@@ -1,5 +1,6 @@
 /* Annoy's files, in and out: nothing in them is believed without a check.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "support/facts.h"
 #include "support/annoy_sample.h"
 
 #include "annoy/annoy.h"
@@ -82,15 +83,6 @@ static void opened_files_are_saved_as_they_were(void **state)
         }
 }
 
-static const char *fact(const vrec_indexer *indexer, const char *name)
-{
-    const vrec_fact *found;
-    for (size_t i = 0; (found = vrec_info(indexer, i)); i++)
-        if (strcmp(found->key, name) == 0)
-            return found->text;
-    return "";
-}
-
 static void the_dot_layout_is_found_out(void **state)
 {
     (void)state;
@@ -102,7 +94,7 @@ static void the_dot_layout_is_found_out(void **state)
                 build_file(current ? "metric=dot,dot_layout=current" : "metric=dot", rows, DIM);
             if (open_forest("d=4,metric=dot", "sample.annoy", &indexer, &err) != VREC_OK)
                 fail_msg("%zu rows: %s", rows, err.message);
-            assert_string_equal(fact(indexer, "dot_layout"), current ? "current" : "1.17.3");
+            assert_string_equal(fact_text(indexer, "dot_layout"), current ? "current" : "1.17.3");
             vrec_indexer_free(indexer);
             free(file.bytes);
         }
@@ -124,7 +116,7 @@ static void trees_are_counted_as_annoy_does(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         float *items = sample_items(cases[i].rows, DIM);
         vrec_indexer *indexer = build_forest(cases[i].options, items, cases[i].rows, DIM);
-        assert_string_equal(fact(indexer, "n_trees"), cases[i].trees);
+        assert_string_equal(fact_text(indexer, "n_trees"), cases[i].trees);
         vrec_indexer_free(indexer);
         free(items);
     }
@@ -154,7 +146,7 @@ static void files_with_holes(void **state)
     write_file("holes.annoy", bytes, sizeof bytes);
     assert_int_equal(open_forest("d=10", "holes.annoy", &indexer, &err), VREC_OK);
     assert_int_equal(vrec_rows(indexer), 9);
-    assert_string_equal(fact(indexer, "n_trees"), "3");
+    assert_string_equal(fact_text(indexer, "n_trees"), "3");
     ask_forest(indexer, query, 1, 3, -1, 1, ids, distances, NULL);
     assert_true(ids[0] == 8 && ids[1] == 5 && ids[2] == -1 && distances[0] == 0.0f && distances[1] == 2.0f);
     vrec_indexer_free(indexer);
@@ -171,7 +163,7 @@ static void files_with_holes(void **state)
     }
     write_file("holes.annoy", bytes, 10 * layout.size);
     assert_int_equal(open_forest("d=3", "holes.annoy", &indexer, &err), VREC_OK);
-    assert_string_equal(fact(indexer, "n_trees"), "3");
+    assert_string_equal(fact_text(indexer, "n_trees"), "3");
     ask_forest(indexer, query, 1, 3, -1, 1, ids, distances, NULL);
     assert_true(ids[0] == 5 && ids[1] == -1);
     vrec_indexer_free(indexer);
@@ -406,7 +398,7 @@ static void items_that_are_not_finite(void **state)
                       "3 of 100 items");
         assert_non_null(strstr(err.message, "item 41"));
         assert_int_equal(open_forest(options, "hostile.annoy", &indexer, &err), VREC_OK);
-        assert_non_null(strstr(fact(indexer, "note"), "3 items"));
+        assert_non_null(strstr(fact_text(indexer, "note"), "3 items"));
         vrec_indexer_free(indexer);
         free(v.file.bytes);
     }

@@ -1,5 +1,7 @@
 /* index_type=auto: what is chosen reaches the recall, is an ordinary file, and can be repeated.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "support/build.h"
+#include "support/facts.h"
 #include "support/failed.h"
 #include "support/folder.h"
 #include "support/random.h"
@@ -35,33 +37,15 @@ static int free_vectors(void **state)
 static vrec_status build(const char *options, size_t rows, vrec_build how, vrec_indexer **out,
                          vrec_error *err)
 {
-    vrec_builder *builder;
     const vrec_matrix matrix = vrec_matrix_f32(items, rows, DIM);
     how.struct_size = sizeof how;
-    *out = NULL;
-    vrec_status status = vrec_builder_factory("faiss", options, &builder, err);
-    if (status == VREC_OK)
-        status = vrec_from_embeddings(builder, &matrix, &how, out, err);
-    vrec_builder_free(builder);
-    return status;
+    return build_index("faiss", options, &matrix, &how, out, err);
 }
 
 static vrec_indexer *must_build(const char *options, size_t rows)
 {
-    vrec_indexer *indexer;
-    vrec_error err;
-    if (build(options, rows, (vrec_build){ 0 }, &indexer, &err) != VREC_OK)
-        fail_msg("%s", err.message);
-    return indexer;
-}
-
-static const char *fact(const vrec_indexer *indexer, const char *key)
-{
-    const vrec_fact *f;
-    for (size_t i = 0; (f = vrec_info(indexer, i)); i++)
-        if (strcmp(f->key, key) == 0)
-            return f->text;
-    return NULL;
+    const vrec_matrix matrix = vrec_matrix_f32(items, rows, DIM);
+    return must_build_index("faiss", options, &matrix, NULL);
 }
 
 static void ask(const vrec_indexer *indexer, int64_t *ids)
@@ -106,7 +90,7 @@ static size_t read_whole(const char *path, uint8_t **bytes)
 static void assert_repeats(const vrec_indexer *indexer)
 {
     uint8_t *once, *again;
-    vrec_indexer *other = must_build(fact(indexer, "chosen"), vrec_rows(indexer));
+    vrec_indexer *other = must_build(fact_text(indexer, "chosen"), vrec_rows(indexer));
     assert_int_equal(vrec_save(indexer, "once.index", NULL, NULL), VREC_OK);
     assert_int_equal(vrec_save(other, "again.index", NULL, NULL), VREC_OK);
     size_t size = read_whole("once.index", &once);
@@ -126,8 +110,8 @@ static void it_reaches_the_recall_and_can_be_repeated(void **state)
         snprintf(options, sizeof options, "index_type=auto,target_recall=0.9,queries=%s", asked[i]);
         vrec_indexer *indexer = must_build(options, ROWS);
         assert_true(recall_of(indexer) > 0.87); /* tuned on some, asked for others */
-        assert_non_null(strstr(fact(indexer, "because"), asked[i]));
-        assert_non_null(strstr(fact(indexer, "chosen"), fact(indexer, "index_type")));
+        assert_non_null(strstr(fact_text(indexer, "because"), asked[i]));
+        assert_non_null(strstr(fact_text(indexer, "chosen"), fact_text(indexer, "index_type")));
         assert_repeats(indexer);
         vrec_indexer_free(indexer);
     }
@@ -142,8 +126,8 @@ static void examples_of_queries_are_tuned_to(void **state)
     if (build("index_type=auto,target_recall=0.95,metric=IP", ROWS, (vrec_build){ .queries = &matrix },
               &indexer, &err) != VREC_OK)
         fail_msg("%s", err.message);
-    assert_string_equal(fact(indexer, "metric"), "IP");
-    assert_non_null(strstr(fact(indexer, "chosen"), "metric=IP"));
+    assert_string_equal(fact_text(indexer, "metric"), "IP");
+    assert_non_null(strstr(fact_text(indexer, "chosen"), "metric=IP"));
     vrec_indexer_free(indexer);
 }
 
@@ -151,7 +135,7 @@ static void few_items_are_compared_with(void **state)
 {
     (void)state;
     vrec_indexer *indexer = must_build("index_type=auto,target_recall=0.9", 1000);
-    assert_string_equal(fact(indexer, "index_type"), "Flat");
+    assert_string_equal(fact_text(indexer, "index_type"), "Flat");
     assert_repeats(indexer);
     vrec_indexer_free(indexer);
 }
@@ -195,8 +179,8 @@ static void memory_rules_out_what_doesnt_fit(void **state)
 {
     (void)state;
     vrec_indexer *indexer = must_build("index_type=auto,target_recall=0.9,queries=one,memory=2", ROWS);
-    assert_string_not_equal(fact(indexer, "index_type"), "HNSW");
-    assert_null(strstr(fact(indexer, "because"), "HNSW"));
+    assert_string_not_equal(fact_text(indexer, "index_type"), "HNSW");
+    assert_null(strstr(fact_text(indexer, "because"), "HNSW"));
     vrec_indexer_free(indexer);
 }
 

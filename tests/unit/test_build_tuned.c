@@ -1,6 +1,8 @@
 /* A build for a recall: strangers find as much, rows stay where they are, and the file is that of a plain
  * build with the setting in it. A tuning counts until the index changes.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "support/build.h"
+#include "support/facts.h"
 #include "support/failed.h"
 #include "support/folder.h"
 #include "support/random.h"
@@ -37,33 +39,16 @@ static int free_vectors(void **state)
 static vrec_status build(const char *backend, const char *options, vrec_build how, vrec_indexer **out,
                          vrec_error *err)
 {
-    vrec_builder *builder;
     const vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
     how.struct_size = sizeof how;
-    *out = NULL;
-    vrec_status status = vrec_builder_factory(backend, options, &builder, err);
-    if (status == VREC_OK)
-        status = vrec_from_embeddings(builder, &matrix, &how, out, err);
-    vrec_builder_free(builder);
-    return status;
+    return build_index(backend, options, &matrix, &how, out, err);
 }
 
 static vrec_indexer *must_build(const char *backend, const char *options, const vrec_matrix *sample)
 {
-    vrec_indexer *indexer;
-    vrec_error err;
-    if (build(backend, options, (vrec_build){ .queries = sample }, &indexer, &err) != VREC_OK)
-        fail_msg("%s: %s", options, err.message);
-    return indexer;
-}
-
-static const char *fact(const vrec_indexer *indexer, const char *key)
-{
-    const vrec_fact *f;
-    for (size_t i = 0; (f = vrec_info(indexer, i)); i++)
-        if (strcmp(f->key, key) == 0)
-            return f->text;
-    return NULL;
+    const vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
+    const vrec_build how = { .struct_size = sizeof how, .queries = sample };
+    return must_build_index(backend, options, &matrix, &how);
 }
 
 static vrec_status ask(const vrec_indexer *indexer, const float *vectors, const char *overrides,
@@ -116,7 +101,7 @@ static void strangers_find_as_much(void **state)
         vrec_indexer *indexer = must_build(cases[i].backend, cases[i].options, NULL);
         double wanted = strstr(cases[i].options, "0.95") ? 0.95 : 0.9;
         assert_true(recall_of(indexer, cases[i].exact) > wanted - 0.01);
-        assert_true((fact(indexer, "tuned") != NULL) == cases[i].tuned);
+        assert_true((fact_text(indexer, "tuned") != NULL) == cases[i].tuned);
         if (strcmp(cases[i].exact, "metric=L2") == 0) {
             size_t at_their_rows = 0;
             must_ask(indexer, items + (ROWS - QUERIES) * DIM, NULL, own); /* the last, too */
@@ -137,7 +122,7 @@ static void the_setting_is_no_larger(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         vrec_indexer *indexer = must_build("faiss", graphs[i], NULL);
-        found[i] = atoll(fact(indexer, "efSearch"));
+        found[i] = atoll(fact_text(indexer, "efSearch"));
         vrec_indexer_free(indexer);
     }
     assert_true(found[0] < found[1]);
@@ -181,7 +166,7 @@ static void the_file_is_a_plain_one_with_the_setting(void **state)
         vrec_indexer *one = must_build("faiss", options[0], NULL),
                      *more = must_build("faiss", options[1], NULL);
         assert_same_file(one, more);
-        snprintf(plain, sizeof plain, "%s,%s=%s", kinds[i], keys[i], fact(one, keys[i]));
+        snprintf(plain, sizeof plain, "%s,%s=%s", kinds[i], keys[i], fact_text(one, keys[i]));
         vrec_indexer *other = must_build("faiss", plain, NULL);
         assert_same_file(one, other);
         vrec_indexer_free(one);
@@ -201,7 +186,7 @@ static void a_graph_learns_from_what_it_isnt_tuned_on(void **state)
     odd.rows = QUERIES / 2;
     odd.row_stride = 2 * DIM * sizeof(float);
     vrec_indexer *tuned = must_build("faiss", "index_type=HNSW,m=6,target_recall=0.9", &all);
-    snprintf(plain, sizeof plain, "index_type=HNSW,m=6,efSearch=%s", fact(tuned, "efSearch"));
+    snprintf(plain, sizeof plain, "index_type=HNSW,m=6,efSearch=%s", fact_text(tuned, "efSearch"));
     vrec_indexer *other = must_build("faiss", plain, &odd);
     assert_same_file(tuned, other);
     vrec_indexer_free(tuned);
@@ -279,8 +264,8 @@ static void the_recall_is_the_measured_one(void **state)
     double found;
     (void)state;
     vrec_indexer *graph = must_build("faiss", "index_type=HNSW,m=6,target_recall=0.9", NULL);
-    assert_null(fact(graph, "shortfall"));
-    assert_int_equal(sscanf(fact(graph, "tuned"), "%*s has recall %lf of 10", &found), 1);
+    assert_null(fact_text(graph, "shortfall"));
+    assert_int_equal(sscanf(fact_text(graph, "tuned"), "%*s has recall %lf of 10", &found), 1);
     assert_true(found > 0.9); /* with a margin */
     vrec_indexer_free(graph);
 }
@@ -300,7 +285,7 @@ static void a_heap_is_got_over(void **state)
             near[i * DIM + j] = items[(i * 3 + 1) * DIM + j] + draw_real() * .1f;
     const vrec_matrix sample = vrec_matrix_f32(near, QUERIES, DIM);
     vrec_indexer *graph = must_build("faiss", "index_type=HNSW,m=16,target_recall=0.95", &sample);
-    assert_null(fact(graph, "shortfall"));
+    assert_null(fact_text(graph, "shortfall"));
     vrec_indexer_free(graph);
     free(items);
     free(near);
@@ -364,7 +349,7 @@ static void assert_forgotten(const vrec_indexer *indexer)
 {
     static int64_t found[QUERIES * TOP_K];
     vrec_error err;
-    assert_null(fact(indexer, "tuned"));
+    assert_null(fact_text(indexer, "tuned"));
     assert_failed(ask(indexer, queries, "target_recall=0.9", found, &err), &err, VREC_INVALID,
                   "has changed since it was tuned for top_k 10");
     must_ask(indexer, queries, NULL, found);
@@ -378,7 +363,7 @@ static void a_tuning_ends_with_a_change(void **state)
     const vrec_matrix more = vrec_matrix_f32(queries, QUERIES, DIM);
     (void)state;
     vrec_indexer *graph = must_build("faiss", "index_type=HNSW,m=6,target_recall=0.9", NULL);
-    assert_non_null(fact(graph, "tuned"));
+    assert_non_null(fact_text(graph, "tuned"));
     assert_int_equal(vrec_add(graph, &more, NULL, &err), VREC_OK);
     assert_forgotten(graph);
     assert_int_equal(vrec_optimize(graph, NULL, NULL, &err), VREC_OK);

@@ -1,5 +1,6 @@
 /* Giving an index a better graph: it is then the one that a build makes, or what it was before.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "support/build.h"
 #include "support/failed.h"
 #include "support/folder.h"
 #include "support/meanwhile.h"
@@ -35,13 +36,8 @@ static int set_up(void **state)
 
 static vrec_indexer *build(const char *backend, const char *options, const vrec_build *how)
 {
-    vrec_builder *builder;
-    vrec_indexer *indexer;
-    vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
-    assert_int_equal(vrec_builder_factory(backend, options, &builder, NULL), VREC_OK);
-    assert_int_equal(vrec_from_embeddings(builder, &matrix, how, &indexer, NULL), VREC_OK);
-    vrec_builder_free(builder);
-    return indexer;
+    const vrec_matrix matrix = vrec_matrix_f32(items, ROWS, DIM);
+    return must_build_index(backend, options, &matrix, how);
 }
 
 static vr_hnsw *inside(vrec_indexer *indexer)

@@ -1,5 +1,6 @@
 /* Tuning reaches what it is asked for, on queries that it has seen, and says what can't be.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "support/build.h"
 #include "support/failed.h"
 #include "support/random.h"
 #include "vrec/vrec.h"
@@ -36,15 +37,8 @@ static int free_vectors(void **state)
 
 static vrec_indexer *build(const char *backend, const char *options, size_t rows)
 {
-    vrec_builder *builder;
-    vrec_indexer *indexer = NULL;
-    vrec_error err;
-    vrec_matrix matrix = vrec_matrix_f32(items, rows, DIM);
-    if (vrec_builder_factory(backend, options, &builder, &err) != VREC_OK ||
-        vrec_from_embeddings(builder, &matrix, NULL, &indexer, &err) != VREC_OK)
-        fail_msg("%s", err.message);
-    vrec_builder_free(builder);
-    return indexer;
+    const vrec_matrix matrix = vrec_matrix_f32(items, rows, DIM);
+    return must_build_index(backend, options, &matrix, NULL);
 }
 
 /* Recall by a brute force of its own: the ids that an exact index of the same items finds. */

@@ -1,4 +1,5 @@
 /* Ids of rows, and vectors by ids. SPDX-License-Identifier: Apache-2.0 */
+#include "support/build.h"
 #include "support/annoy_sample.h"
 
 #include "annoy/layout.h"
@@ -10,15 +11,8 @@ enum { ROWS = 200, DIM = 5 };
 
 static vrec_indexer *build(const char *backend, const char *options, const float *items)
 {
-    vrec_builder *builder;
-    vrec_indexer *indexer = NULL;
-    vrec_error err;
-    vrec_matrix rows = vrec_matrix_f32(items, ROWS, DIM);
-    if (vrec_builder_factory(backend, options, &builder, &err) != VREC_OK ||
-        vrec_from_embeddings(builder, &rows, NULL, &indexer, &err) != VREC_OK)
-        fail_msg("%s", err.message);
-    vrec_builder_free(builder);
-    return indexer;
+    const vrec_matrix rows = vrec_matrix_f32(items, ROWS, DIM);
+    return must_build_index(backend, options, &rows, NULL);
 }
 
 /* Every vector is there, whatever the order in which it is asked for. */
