@@ -17,7 +17,7 @@
 
 #include "api/build_tuned.h"
 #include "api/indexer.h"
-#include "api/tuned.h"
+#include "api/tune.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "core/matrix.h"

@@ -7,6 +7,7 @@
 #include "api/given_names.h"
 #include "api/ids_file.h"
 #include "api/indexer.h"
+#include "api/tune.h"
 #include "api/tuned.h"
 #include "base/memory.h"
 #include "core/matrix.h"

@@ -23,16 +23,6 @@ typedef struct vr_tuned {
     vr_tuned_point points[VREC_TUNING_STEPS]; /* settings ascend */
 } vr_tuned;
 
-enum { VR_SHORTFALL = 160 };
-
-/* vrec_tune(); but where the recall is out of reach, and shortfall has VR_SHORTFALL bytes, that is told
- * there, and the setting is the least with the most recall. Otherwise shortfall becomes "". */
-vrec_status vr_tune(const vrec_indexer *indexer, const vrec_tuning_options *options, vrec_tuning *tuning,
-                    char *shortfall, vrec_error *err);
-
-/* Refuses queries to tune on with a NaN or Inf: such a one finds nothing, whatever the setting. */
-vrec_status vr_check_asked(const vrec_matrix *queries, vrec_error *err);
-
 /* Makes it the indexer's last one, and the indexer its owner. */
 void vr_tuned_keep(vrec_indexer *indexer, vr_tuned *tuned);
 void vr_tuned_free(vrec_indexer *indexer);
