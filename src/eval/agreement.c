@@ -67,14 +67,13 @@ static bool is_among(const int64_t *ids, size_t count, int64_t id)
     return false;
 }
 
-/* Counts the found items that aren't among the exact ones but as near as the last of those. */
+/* Counts the found items that aren't among the exact ones but as near as the last of those, or nearer. */
 static vrec_status count_ties(const vr_agreement *a, own *mine, size_t user, const int64_t *found, size_t k,
-                              int64_t last, size_t *ties, vrec_error *err)
+                              distance last, size_t *ties, vrec_error *err)
 {
-    distance limit, other;
+    distance other;
+    vrec_status status = VREC_OK;
     *ties = 0;
-    vr_matrix_rows(a->queries, user, 1, mine->query);
-    vrec_status status = distance_to(a, mine, last, user, &limit, err);
     for (size_t rank = 0, hit = 0; rank < k && status == VREC_OK; rank++) {
         if (hit < mine->hits.count && mine->hits.ranks[hit] == rank) {
             hit++;
@@ -83,7 +82,7 @@ static vrec_status count_ties(const vr_agreement *a, own *mine, size_t user, con
         if (found[rank] == -1)
             continue;
         status = distance_to(a, mine, found[rank], user, &other, err);
-        if (status == VREC_OK && other.far <= limit.far + limit.tolerance + other.tolerance)
+        if (status == VREC_OK && other.far <= last.far + last.tolerance + other.tolerance)
             *ties += !is_among(found, rank, found[rank]);
     }
     return status;
@@ -91,11 +90,11 @@ static vrec_status count_ties(const vr_agreement *a, own *mine, size_t user, con
 
 /* How many of the exact items are nearer than the last of them: those that nothing else can stand for. */
 static vrec_status count_nearer(const vr_agreement *a, own *mine, size_t user, const int64_t *exact,
-                                size_t count, size_t *nearer, vrec_error *err)
+                                size_t count, distance last, size_t *nearer, vrec_error *err)
 {
-    distance last, other;
-    vrec_status status = distance_to(a, mine, exact[count - 1], user, &last, err);
-    for (*nearer = count; *nearer > 0 && status == VREC_OK; --*nearer) {
+    distance other;
+    vrec_status status = VREC_OK;
+    for (*nearer = count - 1; *nearer > 0 && status == VREC_OK; --*nearer) {
         status = distance_to(a, mine, exact[*nearer - 1], user, &other, err);
         if (status == VREC_OK && other.far + other.tolerance < last.far - last.tolerance)
             break;
@@ -107,11 +106,17 @@ static vrec_status count_nearer(const vr_agreement *a, own *mine, size_t user, c
 static vrec_status add_ties(const vr_agreement *a, own *mine, size_t user, const int64_t *exact,
                             size_t wanted, const int64_t *found, size_t k, size_t *hits, vrec_error *err)
 {
-    size_t ties, nearer;
-    vrec_status status = count_ties(a, mine, user, found, k, exact[wanted - 1], &ties, err);
+    size_t ties = 0, nearer;
+    distance last;
+    vr_matrix_rows(a->queries, user, 1, mine->query);
+    vrec_status status = distance_to(a, mine, exact[wanted - 1], user, &last, err);
+    if (status == VREC_OK)
+        status = count_ties(a, mine, user, found, k, last, &ties, err);
     if (status != VREC_OK || ties == 0)
         return status;
-    status = count_nearer(a, mine, user, exact, wanted, &nearer, err);
+    status = count_nearer(a, mine, user, exact, wanted, last, &nearer, err);
+    if (status != VREC_OK)
+        return status;
     vr_hits_find(&mine->hits, exact, nearer, found, k, false);
     size_t near = mine->hits.count;
     *hits = near + vr_min(*hits - near + ties, wanted - nearer);
