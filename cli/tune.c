@@ -2,7 +2,6 @@
 #include "cli.h"
 #include "system.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +35,10 @@ static int check_output(const cli_args *args)
     return 0;
 }
 
-/* What is looked for would take no notice of what is given for it. */
+/* Tuning overrides these settings, so a value that is given for one would be ignored. */
 static int check_settings(const cli_args *args)
 {
-    static const char *const found[] = { "efSearch", "gamma", "nprobe", "budget", "searchk" };
+    static const char *const found[] = { "efSearch", "gamma", "nprobe", "budget", "searchk", "ef" };
     for (size_t i = 0; i < sizeof found / sizeof found[0]; i++)
         if (cli_given(args, found[i]))
             return cli_fail_usage(args->command->name, "--%s is what tune finds by itself; leave it out",
@@ -70,7 +69,7 @@ static int check_outputs(const cli_args *args)
 
 /* ---- What is said ---- */
 
-static int compare_cost(const void *a, const void *b)
+static int compare_recalls(const void *a, const void *b)
 {
     double one = ((const vrec_tuning_step *)a)->recall, other = ((const vrec_tuning_step *)b)->recall;
     return (one > other) - (one < other);
@@ -78,7 +77,7 @@ static int compare_cost(const void *a, const void *b)
 
 static void print_text(vrec_tuning *tuning, double wanted, size_t items)
 {
-    qsort(tuning->steps, (size_t)tuning->step_count, sizeof tuning->steps[0], compare_cost);
+    qsort(tuning->steps, (size_t)tuning->step_count, sizeof tuning->steps[0], compare_recalls);
     puts("recall  +-      queries/s  distances  setting");
     for (int32_t i = 0; i < tuning->step_count; i++) {
         const vrec_tuning_step *step = &tuning->steps[i];

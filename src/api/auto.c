@@ -33,7 +33,8 @@ enum {
     SAMPLE_MIN = 4000,
     SAMPLE_SHARE = 32,
     SAMPLE_MAX = 20000,
-    FAR = 3,  /* times as long as another would take: an index of all items that does is none to keep */
+    FAR = 3, /* times as long as another would take: an index of all items that does is none to keep */
+    DIM_MAX = 8192, /* values that items of a graph may have; with more, all are compared */
     NEAR = 2, /* times as long as the best of a first trial: a larger one tells the kinds below it apart */
     EXACT_VALUES = 1 << 26, /* with so many exact search is timed at most, */
     ASKED_MAX = 300,        /* queries, */
@@ -206,12 +207,13 @@ static vrec_status tune(const choice *c, const vrec_indexer *indexer, const vrec
     return vrec_tune(indexer, &options, out, err);
 }
 
-/* A small index of a kind. A recall that it doesn't reach rules it out. */
+/* A small index of a kind. A recall that it doesn't reach rules it out, whatever a smaller one did. */
 static vrec_status measure_index(choice *c, size_t k, const vrec_indexer *indexer, vrec_error *err)
 {
     vrec_tuning tuning;
     const candidate *kind = &candidates[k];
     double growth = (double)c->items->rows / (double)c->sample.rows, taken;
+    c->microseconds[k] = 0;
     vrec_status status = tune(c, indexer, &c->strangers, &tuning, err);
     if (status == VREC_INVALID)
         return VREC_OK;
@@ -327,7 +329,7 @@ static vrec_status measure_all(choice *c, const bool room[CANDIDATES], vrec_erro
     take_sample(c, FIRST_SAMPLE, FIRST_ASKED);
     vrec_status status = room[FLAT] ? measure_exact(c, err) : VREC_OK;
     for (size_t k = FLAT + 1; k < CANDIDATES && status == VREC_OK; k++)
-        if (room[k] && !is_spare(c, k) && c->items->dim <= 8192)
+        if (room[k] && !is_spare(c, k) && c->items->dim <= DIM_MAX)
             status = measure(c, k, err);
     return status == VREC_OK ? measure_near(c, err) : status;
 }
@@ -394,17 +396,17 @@ static void rule_out(choice *c, size_t k, const char *does, double number)
 static vrec_status judge(choice *c, size_t k, const vrec_indexer *indexer, const vrec_tuning *tuning,
                          bool short_of, size_t *next, vrec_error *err)
 {
-    double taken;
+    double taken = 0;
     *next = CANDIDATES;
-    if (k == FLAT)
-        return VREC_OK;
-    vrec_status status = time_queries(c, indexer, tuning->options, &taken, err);
-    if (status != VREC_OK)
-        return status;
     c->microseconds[k] = 0;
     size_t other = best_of(c);
-    if (other == CANDIDATES || (!short_of && taken < FAR * c->microseconds[other]))
+    if (k == FLAT || other == CANDIDATES)
         return VREC_OK;
+    if (!short_of) {
+        vrec_status status = time_queries(c, indexer, tuning->options, &taken, err);
+        if (status != VREC_OK || taken < FAR * c->microseconds[other])
+            return status;
+    }
     rule_out(c, k, short_of ? "finds" : "takes", short_of ? tuning->recall : taken);
     *next = other;
     return VREC_OK;

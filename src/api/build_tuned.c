@@ -50,8 +50,10 @@ static vrec_status settle(vrec_indexer *indexer, const vrec_tuning *tuning, cons
     vrec_status status = vr_options_parse(&of_file, tuning->file_options, err);
     if (status == VREC_OK)
         status = vr_options_parse(&indexer->options, tuning->options, err);
-    if (status != VREC_OK)
+    if (status != VREC_OK) {
+        vr_options_free(&of_file);
         return status;
+    }
     indexer->settled = true;
     vr_index *index = vr_indexer_enter(indexer, &place);
     if (index->verbs->keep_setting)
@@ -61,6 +63,7 @@ static vrec_status settle(vrec_indexer *indexer, const vrec_tuning *tuning, cons
         vr_fact(&index->facts, "shortfall", "%s", shortfall);
     vr_facts_copy(&index->facts, vr_indexer_facts(indexer));
     vr_indexer_leave(indexer, place);
+    vr_options_free(&of_file);
     return VREC_OK;
 }
 

@@ -26,7 +26,7 @@ typedef struct trials {
     float *drawn;              /* drawn, so many, */
     size_t drawn_rows;
     vr_twister random;
-    size_t most; /* of as many as there may be */
+    size_t most; /* rows that a trial may have */
 } trials;
 
 /* ---- Items ---- */

@@ -239,16 +239,17 @@ static void set_limits(vr_truth *truth, size_t q, const comparison *how, bool ex
     float limit = how->reported(count > 0 ? distances[count - 1] : 0);
     float slack = how->tolerance * (1 + fabsf(limit));
     bool larger_is_nearer = how->reported == as_it_is && exact_is_product;
-    truth->limits[q] = larger_is_nearer ? limit - slack : limit + slack;
-    truth->inner[q] = larger_is_nearer ? limit + slack : limit - slack;
-    while (nearer < count && (larger_is_nearer ? how->reported(distances[nearer]) > truth->inner[q]
-                                               : how->reported(distances[nearer]) < truth->inner[q]))
+    float sign = larger_is_nearer ? -1.0f : 1.0f;
+    truth->limits[q] = limit + sign * slack;
+    truth->inner[q] = limit - sign * slack;
+    while (nearer < count && sign * how->reported(distances[nearer]) < sign * truth->inner[q])
         nearer++;
     truth->nearer[q] = (int64_t)nearer;
 }
 
-/* Asks the exact index. rows: of each query that is an item, which it mustn't find; else NULL. */
-static vrec_status ask(const vrec_indexer *exact, const comparison *how, const int64_t *rows,
+/* Asks the exact index, so many times at most, to see how long it takes. rows: of each query that is an
+ * item, which it mustn't find; else NULL. */
+static vrec_status ask(const vrec_indexer *exact, const comparison *how, const int64_t *rows, int times,
                        int32_t threads, const vrec_progress *progress, vr_truth *truth, vrec_error *err)
 {
     size_t slots = truth->queries * truth->top_k; /* both are bounded */
@@ -265,7 +266,7 @@ static vrec_status ask(const vrec_indexer *exact, const comparison *how, const i
     };
     vrec_status status = ids && distances ? VREC_OK : vr_fail_memory(err, slots * 12, "the exact answers");
     int64_t best = INT64_MAX, all = 0;
-    for (int i = 0; i < TIMES && all < TIMED_US && status == VREC_OK; i++) {
+    for (int i = 0; i < times && all < TIMED_US && status == VREC_OK; i++) {
         int64_t start = vr_now_us();
         status = vrec_query(exact, &truth->vectors, truth->top_k, &options, &results, err);
         int64_t taken = vr_now_us() - start;
@@ -320,7 +321,7 @@ static vrec_status compare_with_items(const vrec_indexer *exact, const compariso
         rows ? choose_queries(all, NULL, &of_items, rows, err)
              : vr_fail_memory(err, of_items.queries * sizeof *rows, "items to compare with");
     if (status == VREC_OK)
-        status = ask(exact, how, rows, threads, progress, &of_items, err);
+        status = ask(exact, how, rows, 1, threads, progress, &of_items, err);
     if (status == VREC_OK)
         truth->farther = share_larger(truth->nearest, truth->queries, of_items.nearest, of_items.queries);
     vr_free(rows);
@@ -401,7 +402,7 @@ static vrec_status find(const vrec_indexer *indexer, bool on_server, const vrec_
     if (status == VREC_OK)
         status = build_exact(all, how->metric, &exact, err);
     if (status == VREC_OK)
-        status = ask(exact, how, rows, threads, progress, truth, err);
+        status = ask(exact, how, rows, TIMES, threads, progress, truth, err);
     truth->farther = 0.5;
     if (status == VREC_OK && queries && all->count > 1)
         status = compare_with_items(exact, how, all, threads, progress, truth, err);

@@ -50,7 +50,9 @@ static bool names_setting(const vr_options *options, bool by_query)
 
 vrec_status vr_check_recall_alone(const vr_options *options, vrec_error *err)
 {
-    for (size_t i = 0; is_given(options, false, "target_recall") && i < SETTINGS; i++)
+    if (!is_given(options, false, "target_recall"))
+        return VREC_OK;
+    for (size_t i = 0; i < SETTINGS; i++)
         if (is_given(options, false, settings[i]))
             return vr_fail_at(err, VREC_INVALID, vr_in(settings[i]),
                               "%s is given, but with target_recall a build finds the setting; give one of "
@@ -69,7 +71,9 @@ bool vr_wants_recall(const vr_options *options)
 
 void vr_tuned_yield(vr_options *options)
 {
-    for (size_t i = 0; names_setting(options, true) && i < SETTINGS; i++) {
+    if (!names_setting(options, true))
+        return;
+    for (size_t i = 0; i < SETTINGS; i++) {
         size_t place = vr_options_place(options, settings[i]);
         if (place < options->table->count && !options->by_query[place]) {
             options->given[place] = false;

@@ -7,7 +7,6 @@
 #include "eval/hits.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { PORTION = 64 };
 

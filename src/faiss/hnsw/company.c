@@ -253,15 +253,14 @@ static vrec_status take_memory(finding *f, vrec_error *err)
     return VREC_OK;
 }
 
-static vrec_status work(const finding *f, size_t count, size_t portion, const char *phase, const char *unit,
-                        vrec_status (*run)(void *context, vr_worker *me, vrec_error *err), finding *context,
-                        vrec_error *err)
+static vrec_status work(finding *f, size_t count, size_t portion, const char *phase, const char *unit,
+                        vrec_status (*run)(void *context, vr_worker *me, vrec_error *err), vrec_error *err)
 {
     vr_work work = { .threads = f->b->threads,
                      .count = count,
                      .portion = portion,
                      .run = run,
-                     .context = context,
+                     .context = f,
                      .progress = f->b->progress,
                      .phase = phase,
                      .unit = unit,
@@ -279,11 +278,11 @@ static vrec_status find(finding *f, vrec_error *err)
     if (status != VREC_OK)
         return status;
     vr_hnsw_group_set(&f->group, f->all, rows);
-    status = work(f, f->queries.count, PORTION, "asking the sample", "queries", ask, f, err);
+    status = work(f, f->queries.count, PORTION, "asking the sample", "queries", ask, err);
     if (status != VREC_OK)
         return status;
     turn_around(f);
-    return work(f, rows, ITEMS_PORTION, "learning from the sample", "rows", gather, f, err);
+    return work(f, rows, ITEMS_PORTION, "learning from the sample", "rows", gather, err);
 }
 
 vrec_status vr_hnsw_company_find(vr_hnsw_building *b, const vr_hnsw_points *among,

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,6 +75,16 @@ void vr_hnsw_graph_free(vr_hnsw_graph *graph); /* what it holds; zeroed is fine 
 static inline uint32_t vr_hnsw_degree(const vr_hnsw_graph *graph, size_t level)
 {
     return graph->slots[level + 1] - graph->slots[level];
+}
+
+/* The most links of a node on any level that nodes are on: on the others a file may claim rows of any
+ * length. */
+static inline size_t vr_hnsw_widest_row(const vr_hnsw_graph *graph)
+{
+    size_t most = 1;
+    for (size_t level = 0; level <= graph->top && level < graph->level_count; level++)
+        most = vr_max(most, vr_hnsw_degree(graph, level));
+    return most;
 }
 
 /* Where a node's links begin among all, as a file has them: behind all rows of those before it. */

@@ -2,9 +2,10 @@
  * decide between them.
  *
  * A walk of ef steps looks at some ten nodes a step, and moves what is in the pool for each that it puts
- * there. Where that costs more than comparing with everything, everything is compared: with all that a walk
- * could reach if nobody is excluded, since rows are to be as short as FAISS's, else with all that is
- * allowed. Option "fill" has rows that would be short compared with all that is allowed.
+ * there. Where that costs more, a query is compared with everything instead: if nobody is excluded, with
+ * all that a walk could reach and no more, so that it gets as many results as from FAISS; else with all
+ * that is allowed. By option "fill" a query that got fewer than it asked for is compared with all that is
+ * allowed.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/hnsw/search.h"

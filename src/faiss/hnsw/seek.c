@@ -37,14 +37,6 @@ typedef struct seeker {
     float *distances;
 } seeker;
 
-static size_t widest_row(const vr_hnsw_graph *graph, size_t top)
-{
-    size_t most = 1;
-    for (size_t level = 0; level <= top; level++)
-        most = vr_max(most, vr_hnsw_degree(graph, level));
-    return most;
-}
-
 static vrec_status take_tools(const seeking *s, seeker *k, vrec_error *err)
 {
     const vr_hnsw_graph *old = s->b->old;
@@ -53,7 +45,7 @@ static vrec_status take_tools(const seeking *s, seeker *k, vrec_error *err)
                    .top = old->top,
                    .points = s->points,
                    .level = s->nodes->level,
-                   .widest = widest_row(s->b->graph, old->top),
+                   .widest = vr_hnsw_widest_row(old),
                    .room = s->count };
     k->digits = vr_alloc(1, vr_hnsw_point_digits(s->points));
     k->pool = vr_alloc(s->count, sizeof *k->pool);

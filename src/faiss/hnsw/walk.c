@@ -71,15 +71,6 @@ void vr_hnsw_unmark_excluded(vr_hnsw_walk *walk)
 
 /* ---- Distances ---- */
 
-/* On levels that no node is on, a file may claim rows of any length. */
-size_t vr_hnsw_widest_row(const vr_hnsw_graph *graph)
-{
-    size_t most = 1;
-    for (size_t l = 0; l <= graph->top && l < graph->level_count; l++)
-        most = vr_max(most, vr_hnsw_degree(graph, l));
-    return most;
-}
-
 static void measure(vr_hnsw_walk *walk, const uint32_t *nodes, size_t count, float *values)
 {
     const vr_hnsw *hnsw = walk->hnsw;
@@ -290,7 +281,7 @@ static void gather(vr_hnsw_walk *walk, uint32_t node)
  * these are left out first, without a branch that nobody could predict. */
 static void insert_fresh(vr_hnsw_walk *walk)
 {
-    const vr_hnsw_nodes *fresh = &walk->fresh;
+    const vr_hnsw_linked *fresh = &walk->fresh;
     uint64_t *restrict near = walk->near, limit = walk->limit;
     size_t count = 0;
     measure(walk, fresh->nodes, fresh->count, walk->values);
@@ -331,7 +322,7 @@ static void visit_ahead(vr_hnsw_walk *walk)
         if (node != none)
             gather(walk, node);
         insert_fresh(walk);
-        vr_hnsw_nodes nodes = walk->fresh;
+        vr_hnsw_linked nodes = walk->fresh;
         walk->fresh = walk->coming;
         walk->coming = nodes;
         node = following;
@@ -343,7 +334,7 @@ static void visit_in_turn(vr_hnsw_walk *walk)
     uint32_t none = (uint32_t)walk->hnsw->graph.rows, node;
     while ((node = pick(walk)) != none) {
         gather(walk, node);
-        vr_hnsw_nodes group = walk->fresh;
+        vr_hnsw_linked group = walk->fresh;
         walk->fresh = walk->coming;
         walk->coming = group;
         insert_fresh(walk);

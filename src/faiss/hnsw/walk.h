@@ -16,11 +16,11 @@
 #include "core/marks.h"
 #include "faiss/hnsw/hnsw.h"
 
-/* Neighbours of one node: as many as a row has, at the most. */
-typedef struct vr_hnsw_nodes {
+/* Some of those that a node is linked to: as many as a row has, at the most. */
+typedef struct vr_hnsw_linked {
     uint32_t *nodes;
     size_t count;
-} vr_hnsw_nodes;
+} vr_hnsw_linked;
 
 /* One thread's walks, one after the other. */
 typedef struct vr_hnsw_walk {
@@ -53,10 +53,10 @@ typedef struct vr_hnsw_walk {
 
     uint8_t *marks; /* of every node and the one past the last: epoch if it has been seen */
     uint8_t epoch;
-    vr_hnsw_nodes fresh, coming; /* neighbours that hadn't been seen before, of one node and of the next */
-    float *values;               /* what stands for their distances; smaller is nearer */
-    uint64_t *near;              /* those of them that are near enough, as the pool has them, */
-    size_t *places;              /* and where in it they belong */
+    vr_hnsw_linked fresh, coming; /* neighbours that hadn't been seen before, of one node and of the next */
+    float *values;                /* what stands for their distances; smaller is nearer */
+    uint64_t *near;               /* those of them that are near enough, as the pool has them, */
+    size_t *places;               /* and where in it they belong */
 } vr_hnsw_walk;
 
 /* Whether the query may get a node. */
@@ -83,9 +83,6 @@ void vr_hnsw_give_marks(vr_hnsw_walk *walk);
  * the marks off again. */
 void vr_hnsw_mark_excluded(vr_hnsw_walk *walk);
 void vr_hnsw_unmark_excluded(vr_hnsw_walk *walk);
-
-/* How much fresh, coming, values and near and places must hold, and the pool beyond what it keeps. */
-size_t vr_hnsw_widest_row(const vr_hnsw_graph *graph);
 
 /* Fills the pool with the nodes nearest to the query. */
 void vr_hnsw_walk_to(vr_hnsw_walk *walk);

@@ -3,9 +3,10 @@
 #define VR_FAISS_IVF_COARSE_H
 
 #include "faiss/ivf/ivf.h"
+#include "scan/nearest.h"
 #include "scan/scan.h"
 
-#define VR_IVF_NO_LIST UINT32_MAX
+#define VR_IVF_NO_LIST VR_NO_ROW /* lists are rows of their centroids */
 
 /* Puts the count lists whose centroids are nearest to a finite query, nearest first, then VR_IVF_NO_LIST
  * where there are fewer. distances: one for each list; keys: vr_topk_capacity(count) of them. */
