@@ -127,7 +127,7 @@ static void choose_for(const choosing *c, vr_hnsw_chooser *chooser, size_t place
     bool by_product = c->points == c->b->products;
     uint32_t node = c->nodes->ids[place], degree = vr_hnsw_degree(graph, c->nodes->level);
     uint32_t *row = vr_hnsw_links(graph, node, c->nodes->level);
-    size_t kept = c->stand ? c->stand[place] : 0;
+    size_t kept = c->stand ? c->stand[node] : 0;
     vr_hnsw_choose_for(chooser, node);
     vr_hnsw_choose_without(chooser, row, kept);
     if (c->sources) {
@@ -142,7 +142,7 @@ static void choose_for(const choosing *c, vr_hnsw_chooser *chooser, size_t place
     for (size_t i = linked; i < degree; i++)
         row[i] = (uint32_t)graph->rows;
     if (by_product)
-        c->best[place] = (uint8_t)linked;
+        c->best[node] = (uint8_t)linked;
 }
 
 /* How many candidates count at the most. In a first choice by distance all do: of a node in a dense group
@@ -194,12 +194,12 @@ static size_t old_rows(const vr_hnsw_building *b)
     return b->old ? b->old->rows : 0;
 }
 
-/* Puts every new node's company to the front of its row; returns how many they are. */
+/* Puts every new node's company to the front of its row; returns how many they are, of every node. */
 static const uint8_t *seat_company(vr_hnsw_building *b)
 {
     for (size_t i = old_rows(b); i < b->graph->rows; i++)
         vr_hnsw_company_seat(b->company, (uint32_t)i, vr_hnsw_links(b->graph, (uint32_t)i, 0));
-    return b->company->counts + old_rows(b);
+    return b->company->counts;
 }
 
 /* The nodes on a level; those of an old graph are settled. */

@@ -31,7 +31,7 @@ static void do_row(const grouping *g, size_t place)
     uint32_t node = g->nodes.ids[place];
     const uint32_t *links = vr_hnsw_links(g->graph, node, g->nodes.level);
     size_t degree = vr_hnsw_degree(g->graph, g->nodes.level);
-    for (size_t i = g->skipped ? g->skipped[place] : 0; i < degree && links[i] < g->graph->rows; i++)
+    for (size_t i = g->skipped ? g->skipped[node] : 0; i < degree && links[i] < g->graph->rows; i++)
         do_link(g, node, links[i]);
 }
 

@@ -13,7 +13,7 @@ typedef struct vr_hnsw_sources {
     uint32_t *ids;
 } vr_hnsw_sources;
 
-/* Of nodes that aren't settled the links, without the first skipped[i] of the one at place i (NULL: none).
+/* Of nodes that aren't settled the links, without the first skipped[i] of node i (NULL: none).
  * Of settled ones, candidates for links, where back (or NULL) has any. */
 vrec_status vr_hnsw_sources_make(vr_hnsw_building *b, const vr_hnsw_nodes *nodes, const uint8_t *skipped,
                                  const vr_hnsw_candidates *back, vr_hnsw_sources *sources, vrec_error *err);
