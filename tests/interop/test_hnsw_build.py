@@ -88,6 +88,31 @@ def test_inner_products_of_items_that_differ_in_length(tmp_path, data, sigma):
     assert one >= max(other, 0.3), (one, other)
 
 
+def found_near(distances, exact):
+    """The share of results that are as near as the k nearest: which of equal items they are doesn't matter."""
+    return np.mean(distances <= exact[:, -1:] * (1 + 1e-5))
+
+
+@pytest.mark.parametrize("zeros", [2, 10])
+def test_many_zeros_are_in_nobodys_way(tmp_path, data, zeros):
+    """Everybody's way leads past them, and few queries want them. In graphs of its own, FAISS finds a fourth of what is wanted."""
+    items, queries = np.random.default_rng(4).permutation(data[0])[:5000].copy(), data[1]
+    items[::zeros] = 0
+    flat = faiss.IndexFlatL2(DIM)
+    flat.add(items)
+    exact = flat.search(queries, 10)[0]
+    ours = Builder("faiss", index_type="HNSW", m=16).from_embeddings(items)
+    own, (theirs, path) = build("L2", items, m=16), read(ours, tmp_path)
+    own.hnsw.efSearch = theirs.hnsw.efSearch = 128
+    assert found_near(theirs.search(queries, 10)[0], exact) > 0.95
+    assert found_near(own.search(queries, 10)[0], exact) < 0.8
+    opened = Builder("faiss", efSearch=64).from_index_file(path)
+    assert found_near(opened.query(queries, 10)[1], exact) > 0.95
+    theirs.hnsw.efSearch = len(items)
+    count = len(items[::zeros])
+    assert np.sum(theirs.search(np.zeros((1, DIM), np.float32), count)[0] == 0) == count
+
+
 @pytest.mark.parametrize("metric", ["IP", "L2"])
 def test_a_sample_of_queries_helps(tmp_path, metric):
     """Users who like several kinds of items, and are nowhere among them: a sample of others finds what each likes."""

@@ -58,12 +58,13 @@ static void assert_sound_row(const vr_hnsw_graph *graph, uint32_t node, size_t l
         assert_int_equal(links[count], graph->rows);
 }
 
-/* How many nodes there are ways to on level 0. */
-static size_t reached_from(const vr_hnsw_graph *graph, uint32_t start, uint8_t *seen, uint32_t *queue)
+/* How many nodes there are ways to on level 0, none of them by the absent one, if any. */
+static size_t reached_from(const vr_hnsw_graph *graph, uint32_t start, size_t absent, uint8_t *seen,
+                           uint32_t *queue)
 {
     size_t queued = 1;
     memset(seen, 0, graph->rows + 1);
-    seen[graph->rows] = seen[start] = 1;
+    seen[graph->rows] = seen[start] = seen[absent] = 1;
     queue[0] = start;
     for (size_t i = 0; i < queued; i++)
         for (size_t j = 0; j < graph->degree; j++) {
@@ -84,7 +85,7 @@ static void assert_all_reached(const vr_hnsw_graph *graph)
     assert_non_null(queue);
     for (uint32_t node = 0; node < graph->rows; node++)
         if (node == graph->entry || graph->levels[node] > 1)
-            assert_int_equal(reached_from(graph, node, seen, queue), graph->rows);
+            assert_int_equal(reached_from(graph, node, graph->rows, seen, queue), graph->rows);
     free(seen);
     free(queue);
 }
@@ -458,6 +459,123 @@ static void a_new_group_is_reached(void **state)
     free(items);
 }
 
+/* ---- Copies ---- */
+
+static bool are_equal(const float *items, size_t dim, uint32_t one, uint32_t other)
+{
+    for (size_t j = 0; j < dim; j++)
+        if (items[one * dim + j] != items[other * dim + j])
+            return false;
+    return true;
+}
+
+/* On level 0 at most three links of a node are to equal ones; the rest of the row goes to others, if there
+ * are any. */
+static void assert_few_to_equal_ones(const vr_hnsw_graph *graph, const float *items, size_t dim,
+                                     bool others)
+{
+    for (uint32_t node = 0; node < graph->rows; node++) {
+        const uint32_t *links = vr_hnsw_links(graph, node, 0);
+        size_t equal = 0, count = 0;
+        for (; count < graph->degree && links[count] < graph->rows; count++)
+            equal += are_equal(items, dim, node, links[count]);
+        assert_in_range(equal, 0, 3);
+        if (others)
+            assert_in_range(count - equal, graph->degree - 4, graph->degree);
+    }
+}
+
+/* A search as if a node weren't there finds those that are equal to it. */
+static void assert_found_without_each_other(const vr_hnsw_graph *graph, const float *items, size_t dim)
+{
+    uint8_t *seen = malloc(graph->rows + 1);
+    uint32_t *queue = malloc(graph->rows * sizeof *queue);
+    assert_non_null(seen);
+    assert_non_null(queue);
+    for (uint32_t absent = 0; absent < graph->rows; absent += absent < 100 ? 1 : 97) {
+        if (absent == graph->entry)
+            continue;
+        reached_from(graph, graph->entry, absent, seen, queue);
+        for (uint32_t node = 0; node < graph->rows; node++)
+            assert_true(seen[node] || !are_equal(items, dim, node, absent));
+    }
+    free(seen);
+    free(queue);
+}
+
+enum { COPIES_ROWS = 4000, COPIES_DIM = 12 };
+
+/* The ways in which items stand several times. */
+enum { ZEROS, HALF, GROUPS, TWICE, LONG_AND_SHORT, ALL, COPIES_WAYS };
+
+static float *items_with_copies(size_t way)
+{
+    float *items = random_items(COPIES_ROWS, COPIES_DIM);
+    for (size_t i = 0; i < COPIES_ROWS; i++) {
+        float *item = items + i * COPIES_DIM;
+        size_t like = way == ALL                            ? 0
+                      : way == TWICE                        ? i % (COPIES_ROWS / 2)
+                      : way == GROUPS && i % 4 == 1         ? i % 80
+                      : way == HALF && i % 2 == 1           ? 1
+                      : way == LONG_AND_SHORT && i % 9 == 4 ? 4
+                                                            : i;
+        memcpy(item, items + like * COPIES_DIM, COPIES_DIM * sizeof *item);
+        for (size_t j = 0; way == ZEROS && i % 10 == 3 && j < COPIES_DIM; j++)
+            item[j] = item[j] < 0.0f ? -0.0f : 0.0f;
+        for (size_t j = 0; way == LONG_AND_SHORT && like == i && j < COPIES_DIM; j++)
+            item[j] *= (float)(1 + i % 7);
+    }
+    return items;
+}
+
+static vr_hnsw_plan plan_of_copies(size_t way)
+{
+    vr_hnsw_plan plan = plan_of(8);
+    plan.metric = way == LONG_AND_SHORT ? VR_METRIC_IP : VR_METRIC_L2;
+    return plan;
+}
+
+static void copies_lead_to_others(void **state)
+{
+    (void)state;
+    for (size_t way = 0; way < COPIES_WAYS; way++) {
+        float *items = items_with_copies(way);
+        vr_hnsw_plan plan = plan_of_copies(way);
+        vr_hnsw_graph one = build(&plan, items, COPIES_ROWS, COPIES_DIM);
+        plan.threads = 3;
+        vr_hnsw_graph many = build(&plan, items, COPIES_ROWS, COPIES_DIM);
+        assert_sound(&one);
+        assert_few_to_equal_ones(&one, items, COPIES_DIM, way != ALL);
+        assert_found_without_each_other(&one, items, COPIES_DIM);
+        assert_true(same_graphs(&one, &many));
+        vr_hnsw_graph_free(&many);
+        vr_hnsw_graph_free(&one);
+        free(items);
+    }
+}
+
+/* Many at a time, few, and one by one; some of them equal to old ones, some to each other. */
+static void copies_that_are_added_lead_to_others(void **state)
+{
+    static const size_t steps[] = { 900, 2400, 2900, 2901, 2902, 2903, 2904, 3990, 4000 };
+    (void)state;
+    for (size_t way = 0; way < COPIES_WAYS; way++) {
+        float *items = items_with_copies(way);
+        vr_hnsw_plan plan = plan_of_copies(way);
+        vr_hnsw_graph graph = build(&plan, items, steps[0], COPIES_DIM);
+        for (size_t i = 1; i < sizeof steps / sizeof steps[0]; i++) {
+            vr_hnsw_graph more = build_on(&plan, &graph, items, steps[i], COPIES_DIM);
+            vr_hnsw_graph_free(&graph);
+            graph = more;
+        }
+        assert_sound(&graph);
+        assert_few_to_equal_ones(&graph, items, COPIES_DIM, way != ALL);
+        assert_found_without_each_other(&graph, items, COPIES_DIM);
+        vr_hnsw_graph_free(&graph);
+        free(items);
+    }
+}
+
 /* ---- Progress ---- */
 
 typedef struct patience {
@@ -517,6 +635,8 @@ int main(void)
         cmocka_unit_test(the_nearest_is_linked_later),
         cmocka_unit_test(old_items_hear_of_new_ones),
         cmocka_unit_test(a_new_group_is_reached),
+        cmocka_unit_test(copies_lead_to_others),
+        cmocka_unit_test(copies_that_are_added_lead_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

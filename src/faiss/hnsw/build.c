@@ -7,10 +7,12 @@
  *     points.c       the items as digits
  *     levels.c       on how many levels a node is
  *     then for every level, of the nodes that are on it:
+ *     copies.c       which are equal; only the first of these takes part in what follows
  *     partition.c    divided into leaves, each node being in several
  *     leaves.c       the nearest of every node in each of its leaves: the candidates for its links
  *     neighbours.c   the choice among them
  *     reverse.c      who was chosen by whom; those are candidates, too, in a second choice
+ *     copies.c       links of the others that are equal
  *     and for level 0:
  *     link.c         links to nodes that no way from the entry leads to
  *
@@ -44,6 +46,7 @@
 #include "core/index.h"
 #include "faiss/hnsw/building.h"
 #include "faiss/hnsw/company.h"
+#include "faiss/hnsw/copies.h"
 #include "faiss/hnsw/grow.h"
 #include "faiss/hnsw/leaves.h"
 #include "faiss/hnsw/levels.h"
@@ -202,20 +205,19 @@ static const uint8_t *seat_company(vr_hnsw_building *b)
     return b->company->counts;
 }
 
-/* The nodes on a level; those of an old graph are settled. */
+/* The nodes on a level without copies; those of an old graph are settled. */
 static vr_hnsw_nodes nodes_of(const vr_hnsw_building *b, size_t level, uint32_t *ids)
 {
     vr_hnsw_nodes nodes = { .ids = ids, .level = level };
     for (size_t i = 0; i < b->graph->rows; i++)
-        if (b->graph->levels[i] > level) {
+        if (b->graph->levels[i] > level && vr_hnsw_first(b->copies, (uint32_t)i) == i) {
             nodes.settled += i < old_rows(b);
             ids[nodes.count++] = (uint32_t)i;
         }
     return nodes;
 }
 
-/* ids, best: room for all nodes. */
-static vrec_status build_level(vr_hnsw_building *b, size_t level, uint32_t *ids, uint8_t *best,
+static vrec_status build_nodes(vr_hnsw_building *b, size_t level, uint32_t *ids, uint8_t *best,
                                vrec_error *err)
 {
     vr_hnsw_nodes all = nodes_of(b, level, ids), nodes = vr_hnsw_unsettled(&all);
@@ -245,6 +247,23 @@ static vrec_status build_level(vr_hnsw_building *b, size_t level, uint32_t *ids,
     return status;
 }
 
+/* ids, best: room for all nodes. */
+static vrec_status build_level(vr_hnsw_building *b, size_t level, uint32_t *ids, uint8_t *best,
+                               vrec_error *err)
+{
+    vr_hnsw_copies copies;
+    vrec_status status = vr_hnsw_copies_find(b, level, &copies, err);
+    b->copies = &copies;
+    if (status == VREC_OK)
+        status = build_nodes(b, level, ids, best, err);
+    if (status == VREC_OK)
+        status = vr_hnsw_copies_link(b, level, &copies, err);
+    b->done += b->phases * copies.fresh;
+    b->copies = NULL;
+    vr_hnsw_copies_free(&copies);
+    return status;
+}
+
 /* ---- The graph ---- */
 
 static vrec_status build_levels(vr_hnsw_building *b, vrec_error *err)
@@ -252,11 +271,12 @@ static vrec_status build_levels(vr_hnsw_building *b, vrec_error *err)
     vr_hnsw_graph *graph = b->graph;
     uint32_t *ids = vr_alloc(graph->rows, sizeof *ids);
     uint8_t *best = vr_alloc(graph->rows, sizeof *best);
-    uint64_t looks = b->products ? 2 : 1, phases = PHASES + 2 * (looks - 1) + (b->old ? looks : 0);
+    uint64_t looks = b->products ? 2 : 1;
     vrec_status status =
         ids && best ? VREC_OK : vr_fail_memory(err, graph->rows * (sizeof *ids + 1), "building a graph");
+    b->phases = PHASES + 2 * (looks - 1) + (b->old ? looks : 0);
     for (size_t i = old_rows(b); i < graph->rows; i++)
-        b->total += (uint64_t)graph->levels[i] * phases;
+        b->total += (uint64_t)graph->levels[i] * b->phases;
     for (size_t level = 0; level <= graph->top && status == VREC_OK; level++)
         status = build_level(b, level, ids, best, err);
     vr_free(ids);
@@ -382,7 +402,8 @@ static vrec_status build_links(const vr_hnsw_plan *plan, const vr_hnsw_graph *ol
                                size_t dim, const vrec_progress *progress, vr_hnsw_graph *graph,
                                vrec_error *err)
 {
-    vr_hnsw_building b = { .old = old,
+    vr_hnsw_building b = { .items = items,
+                           .old = old,
                            .joint = !old || graph->rows / JOINT_SHARE <= graph->rows - old->rows,
                            .graph = graph,
                            .per_leaf = vr_hnsw_per_leaf(plan),

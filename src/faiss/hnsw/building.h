@@ -13,10 +13,12 @@ enum {
 };
 
 typedef struct vr_hnsw_building {
+    const float *items;
     const vr_hnsw_points *points;
     const vr_hnsw_points
         *products; /* of the same, where the inner product isn't a matter of angles; or NULL */
     const struct vr_hnsw_company *company; /* of all items, where a sample of queries was given; or NULL */
+    const struct vr_hnsw_copies *copies;   /* on the level that is being made */
     const vr_hnsw_graph *old;              /* whose nodes are the first, and keep their levels; or NULL */
     bool joint; /* nodes of the old graph, if any, are divided into leaves together with the others */
     vr_hnsw_graph *graph;
@@ -24,7 +26,7 @@ typedef struct vr_hnsw_building {
     size_t threads;
     uint64_t seed;
     const vrec_progress *progress;
-    uint64_t done, total; /* steps, for progress */
+    uint64_t done, total, phases; /* steps, for progress; those of a node on each of its levels */
 } vr_hnsw_building;
 
 /* Some nodes of the graph, all those of one level. */

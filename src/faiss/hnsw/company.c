@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "core/matrix.h"
+#include "faiss/hnsw/copies.h"
 #include "faiss/hnsw/nearest.h"
 
 enum {
@@ -92,8 +93,8 @@ typedef struct finding {
     const vr_hnsw_points *among; /* the items as queries compare them: by distance, or by inner product */
     const vr_hnsw_points *like;  /* the items as companions are compared: by distance, or by angle */
     vr_hnsw_points queries;
-    vr_hnsw_group group; /* all items, laid out for the kernel */
-    uint32_t *all;       /* their ids: 0, 1, 2... */
+    vr_hnsw_group group; /* all items but copies, laid out for the kernel */
+    uint32_t *all;       /* their ids, ascending */
     uint32_t *wanted;    /* WANTED items for every query; if there are fewer, VR_HNSW_NOBODY behind them */
     size_t *starts; /* the queries that want item i are wanting[starts[i]] up to before starts[i + 1] */
     uint32_t *wanting;
@@ -248,9 +249,24 @@ static vrec_status take_memory(finding *f, vrec_error *err)
     f->company->counts = vr_alloc(rows, sizeof *f->company->counts);
     if (!f->all || !f->wanted || !f->starts || !f->wanting || !f->company->ids || !f->company->counts)
         return vr_fail_memory(err, slots * 8 + rows * (13 + 4 * width), "what a sample of queries says");
-    for (size_t i = 0; i < rows; i++)
-        f->all[i] = (uint32_t)i;
     return VREC_OK;
+}
+
+/* All items but copies, which a query would want together with the first, and nobody else. */
+static vrec_status lay_out(finding *f, vrec_error *err)
+{
+    size_t rows = f->among->count, count = 0;
+    vr_hnsw_copies copies;
+    vrec_status status = vr_hnsw_copies_find(f->b, 0, &copies, err);
+    for (uint32_t i = 0; status == VREC_OK && i < rows; i++)
+        if (vr_hnsw_first(&copies, i) == i)
+            f->all[count++] = i;
+    vr_hnsw_copies_free(&copies);
+    if (status == VREC_OK)
+        status = vr_hnsw_group_init(&f->group, f->among, count, err);
+    if (status == VREC_OK)
+        vr_hnsw_group_set(&f->group, f->all, count);
+    return status;
 }
 
 static vrec_status work(finding *f, size_t count, size_t portion, const char *phase, const char *unit,
@@ -274,10 +290,9 @@ static vrec_status find(finding *f, vrec_error *err)
     size_t rows = f->among->count;
     vrec_status status = take_memory(f, err);
     if (status == VREC_OK)
-        status = vr_hnsw_group_init(&f->group, f->among, rows, err);
+        status = lay_out(f, err);
     if (status != VREC_OK)
         return status;
-    vr_hnsw_group_set(&f->group, f->all, rows);
     status = work(f, f->queries.count, PORTION, "asking the sample", "queries", ask, err);
     if (status != VREC_OK)
         return status;

@@ -7,6 +7,7 @@
 #include "faiss/hnsw/seek.h"
 
 #include "base/memory.h"
+#include "faiss/hnsw/copies.h"
 
 enum { PORTION = 16 };
 
@@ -23,6 +24,7 @@ typedef struct seeking {
 /* One thread's tools. */
 typedef struct seeker {
     const vr_hnsw_graph *graph;
+    const vr_hnsw_copies *copies;
     uint32_t entry, top; /* of the old graph */
     const vr_hnsw_points *points;
     size_t level;
@@ -41,6 +43,7 @@ static vrec_status take_tools(const seeking *s, seeker *k, vrec_error *err)
 {
     const vr_hnsw_graph *old = s->b->old;
     *k = (seeker){ .graph = s->b->graph,
+                   .copies = s->b->copies,
                    .entry = old->entry,
                    .top = old->top,
                    .points = s->points,
@@ -99,17 +102,19 @@ static uint32_t descend(seeker *k)
     return vr_topk_row(nearest);
 }
 
-/* Puts nodes that haven't been seen into the pool; returns the first place that has changed. */
+/* Puts nodes that haven't been seen, and of equal ones the first, into the pool; returns the first place
+ * that has changed. */
 static size_t look_at(seeker *k, const uint32_t *nodes, size_t count)
 {
     size_t fresh = 0, changed = k->room;
-    for (size_t i = 0; i < count && nodes[i] < k->graph->rows; i++)
-        if (k->seen[nodes[i]] != k->search) {
-            k->seen[nodes[i]] = k->search;
-            vr_prefetch(k->points->records + (size_t)nodes[i] * k->points->lines * 64,
-                        k->points->lines * 64);
-            k->fresh[fresh++] = nodes[i];
+    for (size_t i = 0; i < count && nodes[i] < k->graph->rows; i++) {
+        uint32_t node = vr_hnsw_first(k->copies, nodes[i]);
+        if (k->seen[node] != k->search) {
+            k->seen[node] = k->search;
+            vr_prefetch(k->points->records + (size_t)node * k->points->lines * 64, k->points->lines * 64);
+            k->fresh[fresh++] = node;
         }
+    }
     vr_hnsw_distances(k->points, &k->center, k->fresh, fresh, k->distances);
     for (size_t i = 0; i < fresh; i++) {
         uint64_t entry = vr_topk_key(k->distances[i], k->fresh[i] << 1);
