@@ -217,3 +217,17 @@ def test_a_graph_of_faiss(metric, own_ids, tmp_path):
     facts = dict(ours.info())
     assert facts["rows"] == "6000"
     assert facts["reach_entry"] == "1"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_adding_zeros_beside_an_item_that_is_no_number(bad, tmp_path):
+    """It counts as zeros while the graph is built on, but zeros aren't its copies: no walk comes by way of it."""
+    items = np.random.default_rng(8).standard_normal((2000, 24)).astype(np.float32)
+    items[7, 3] = bad
+    theirs = faiss.IndexHNSWFlat(24, 16)
+    theirs.add(items)
+    faiss.write_index(theirs, str(tmp_path / "old.index"))
+    for load in "read", "map":
+        ours = Builder("faiss", load=load).from_index_file(tmp_path / "old.index")
+        ours.add(np.zeros((1, 24), np.float32))
+        assert ours.query(np.zeros((1, 24), np.float32), 1)[0] == 2000, load

@@ -36,7 +36,7 @@ static bool may_be_nonfinite(const vr_hnsw *old)
 static void hide_nonfinite(const vr_hnsw *old, float *items)
 {
     size_t dim = old->index.base.dim;
-    for (size_t i = 0; i < old->index.base.rows && may_be_nonfinite(old); i++)
+    for (size_t i = 0; i < old->index.base.rows; i++)
         if (vr_find_nonfinite(items + i * dim, dim) < dim)
             memset(items + i * dim, 0, dim * sizeof *items);
 }
@@ -53,7 +53,10 @@ static vrec_status build_on(const vr_hnsw *old, const vr_addition *addition, vr_
                                        base->dim * sizeof *old->items, err);
     if (status != VREC_OK)
         return status;
-    hide_nonfinite(old, grown->own);
+    if (may_be_nonfinite(old)) {
+        hide_nonfinite(old, grown->own);
+        plan.stored = old->items;
+    }
     status = vr_hnsw_build_on(&plan, &old->graph, grown->own, base->rows, base->dim, addition->progress,
                               &grown->graph, err);
     if (kept > 0 && may_be_nonfinite(old))

@@ -403,6 +403,7 @@ static vrec_status build_links(const vr_hnsw_plan *plan, const vr_hnsw_graph *ol
                                vrec_error *err)
 {
     vr_hnsw_building b = { .items = items,
+                           .stored = plan->stored,
                            .old = old,
                            .joint = !old || graph->rows / JOINT_SHARE <= graph->rows - old->rows,
                            .graph = graph,

@@ -14,6 +14,10 @@ typedef struct vr_hnsw_plan {
     uint64_t seed;
     size_t threads;
     const vrec_matrix *queries; /* a sample of those to come, checked, of the items' dim; or NULL */
+
+    /* Of a graph that is built on, the items as they are where some have a NaN or Inf, for which zeros are
+     * given to the build; else NULL. */
+    const vr_stored_f32 *stored;
 } vr_hnsw_plan;
 
 /* How many of the nearest in each of its leaves are candidates for a node's links: 14 for m=16 and FAISS's

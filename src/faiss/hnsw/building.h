@@ -14,6 +14,7 @@ enum {
 
 typedef struct vr_hnsw_building {
     const float *items;
+    const vr_stored_f32 *stored; /* those of the old graph with what NaN and Inf they have; or NULL */
     const vr_hnsw_points *points;
     const vr_hnsw_points
         *products; /* of the same, where the inner product isn't a matter of angles; or NULL */

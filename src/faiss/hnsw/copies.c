@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "core/matrix.h"
 
 /* ---- Who is equal ---- */
 
@@ -69,13 +70,20 @@ static size_t old_rows(const vr_hnsw_building *b)
     return b->old ? b->old->rows : 0;
 }
 
+/* No query finds such an item, nor passes by it: nobody may have to be found by way of it. */
+static bool is_nonfinite(const vr_hnsw_building *b, uint32_t node)
+{
+    size_t dim = b->points->dim;
+    return b->stored && node < old_rows(b) && vr_find_nonfinite(b->stored + node * dim, dim) < dim;
+}
+
 static void group(const vr_hnsw_building *b, size_t level, table *t, vr_hnsw_copies *copies)
 {
     size_t found = 0;
     for (uint32_t node = 0; node < b->graph->rows; node++) {
         if (b->graph->levels[node] <= level)
             continue;
-        uint32_t first = copies->first[node] = find_first(t, node);
+        uint32_t first = copies->first[node] = is_nonfinite(b, node) ? node : find_first(t, node);
         copies->before[node] = first == node ? node : copies->before[first];
         copies->before[first] = node;
         found += first != node;

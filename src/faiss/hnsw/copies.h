@@ -16,7 +16,7 @@ typedef struct vr_hnsw_copies {
     size_t fresh;     /* copies that aren't settled */
 } vr_hnsw_copies;
 
-/* Items are equal if their values are, all of them. */
+/* Items are equal if their values are, all of them. One that has a NaN or Inf is equal to nobody. */
 vrec_status vr_hnsw_copies_find(const vr_hnsw_building *b, size_t level, vr_hnsw_copies *copies,
                                 vrec_error *err);
 
