@@ -113,6 +113,33 @@ def test_many_zeros_are_in_nobodys_way(tmp_path, data, zeros):
     assert np.sum(theirs.search(np.zeros((1, DIM), np.float32), count)[0] == 0) == count
 
 
+def test_zeros_are_in_nobodys_way_when_more_is_added(tmp_path, data):
+    """What leads past them then leads to what is added, too. FAISS finds as much as in a graph that was built at once."""
+    items, queries = np.random.default_rng(4).permutation(data[0])[:5000].copy(), data[1]
+    items[50:1050] = 0
+    flat = faiss.IndexFlatL2(DIM)
+    flat.add(items)
+    exact = flat.search(queries, 10)[0]
+    ours = Builder("faiss", index_type="HNSW", m=16).from_embeddings(items[:1050])
+    for first in range(1050, 5000, 500):
+        ours.add(items[first:first + 500])
+    theirs, _ = read(ours, tmp_path)
+    theirs.hnsw.efSearch = 128
+    assert found_near(theirs.search(queries, 10)[0], exact) > 0.95
+
+
+def test_adding_to_copies_in_a_graph_of_faiss(tmp_path, data):
+    """There, the links of an item that stands 40 times all lead to its copies; new items are linked to others, too."""
+    items = np.random.default_rng(4).permutation(np.repeat(data[0][:125], 40, axis=0))
+    new = data[0][125:425]
+    faiss.write_index(build("L2", items, m=16), str(tmp_path / "theirs.index"))
+    ours = Builder("faiss").from_index_file(tmp_path / "theirs.index")
+    ours.add(new)
+    grown, _ = read(ours, tmp_path)
+    grown.hnsw.efSearch = 16
+    assert np.mean(grown.search(new, 1)[0] == 0) > 0.9
+
+
 @pytest.mark.parametrize("metric", ["IP", "L2"])
 def test_a_sample_of_queries_helps(tmp_path, metric):
     """Users who like several kinds of items, and are nowhere among them: a sample of others finds what each likes."""

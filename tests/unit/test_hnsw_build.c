@@ -485,6 +485,21 @@ static void assert_few_to_equal_ones(const vr_hnsw_graph *graph, const float *it
     }
 }
 
+/* On level 0 every copy has a link to the first of its equals, which leads to what is near. */
+static void assert_linked_to_first(const vr_hnsw_graph *graph, const float *items, size_t dim)
+{
+    for (uint32_t node = 0; node < graph->rows; node++) {
+        const uint32_t *links = vr_hnsw_links(graph, node, 0);
+        uint32_t first = 0;
+        bool linked = false;
+        while (!are_equal(items, dim, first, node))
+            first++;
+        for (size_t i = 0; i < graph->degree; i++)
+            linked |= links[i] == first;
+        assert_true(linked || first == node);
+    }
+}
+
 /* A search as if a node weren't there finds those that are equal to it. */
 static void assert_found_without_each_other(const vr_hnsw_graph *graph, const float *items, size_t dim)
 {
@@ -546,6 +561,7 @@ static void copies_lead_to_others(void **state)
         vr_hnsw_graph many = build(&plan, items, COPIES_ROWS, COPIES_DIM);
         assert_sound(&one);
         assert_few_to_equal_ones(&one, items, COPIES_DIM, way != ALL);
+        assert_linked_to_first(&one, items, COPIES_DIM);
         assert_found_without_each_other(&one, items, COPIES_DIM);
         assert_true(same_graphs(&one, &many));
         vr_hnsw_graph_free(&many);
@@ -570,6 +586,7 @@ static void copies_that_are_added_lead_to_others(void **state)
         }
         assert_sound(&graph);
         assert_few_to_equal_ones(&graph, items, COPIES_DIM, way != ALL);
+        assert_linked_to_first(&graph, items, COPIES_DIM);
         assert_found_without_each_other(&graph, items, COPIES_DIM);
         vr_hnsw_graph_free(&graph);
         free(items);

@@ -24,12 +24,12 @@
  *
  * A graph that is there already can be built on (vr_hnsw_build_on). Its nodes are called settled: they keep
  * their links until new nodes have chosen, and then choose anew among these and those that link to them
- * (welcome.c). Where new nodes are many, all nodes are divided into leaves. Only the new ones look for
- * candidates in all of their leaves; settled ones, in a few, look for new ones (back): by links of others
- * alone, a node that is nobody's nearest would hear of none of them, nor they of it, and be found less
- * often than before. Company is asked for anew, for all nodes. Where new nodes are few, that would take
- * longer than the rest. Then only these are divided, a search of the old graph finds settled candidates for
- * each (seek.c), and company stays as it is.
+ * (welcome.c); only copies get other links whenever the graph is built on. Where new nodes are many, all
+ * nodes are divided into leaves. Only the new ones look for candidates in all of their leaves; settled
+ * ones, in a few, look for new ones (back): by links of others alone, a node that is nobody's nearest would
+ * hear of none of them, nor they of it, and be found less often than before. Company is asked for anew, for
+ * all nodes. Where new nodes are few, that would take longer than the rest. Then only these are divided, a
+ * search of the old graph finds settled candidates for each (seek.c), and company stays as it is.
  *
  * Who owns what: the points belong to the build, the candidates and the sources to the level that is being
  * made. In both choices, a row of links is written by the thread that has taken its node, and read by
@@ -254,6 +254,8 @@ static vrec_status build_level(vr_hnsw_building *b, size_t level, uint32_t *ids,
     vr_hnsw_copies copies;
     vrec_status status = vr_hnsw_copies_find(b, level, &copies, err);
     b->copies = &copies;
+    if (status == VREC_OK)
+        status = vr_hnsw_copies_merge(b, level, &copies, err);
     if (status == VREC_OK)
         status = build_nodes(b, level, ids, best, err);
     if (status == VREC_OK)

@@ -42,11 +42,12 @@ vrec_status vr_hnsw_check(size_t rows, size_t dim, vrec_error *err);
  *
  * Memory while it builds, besides the graph: per item, dim + 16 bytes, rounded up to 64, as digits, for
  * inner products of items whose lengths differ twice; at first 24 to 40 bytes to find equal items, of which
- * 8 stay where there are any; then either the candidates for its links, 4 bytes each (80, and 8 times m
- * (efConstruction + 100) / 160, with m at least 10 and the quotient at most 256, and for such inner
- * products 96 more), and 72 bytes of their division into leaves, or 8 m + 12 bytes for links turned around.
- * A sample of queries, which such inner products have always, takes, for a while, 320 bytes for each (at
- * most 32768) and per item the digits once more, 4 m + 21 bytes (of m at most 128), and 8 for every thread.
+ * 8 stay where there are any, and 8 more while these are linked; then either the candidates for its links,
+ * 4 bytes each (80, and 8 times m (efConstruction + 100) / 160, with m at least 10 and the quotient at most
+ * 256, and for such inner products 96 more), and 72 bytes of their division into leaves, or 8 m + 12 bytes
+ * for links turned around. A sample of queries, which such inner products have always, takes, for a while,
+ * 320 bytes for each (at most 32768) and per item the digits once more, 4 m + 21 bytes (of m at most 128),
+ * and 8 for every thread.
  */
 vrec_status vr_hnsw_build(const vr_hnsw_plan *plan, const float *items, size_t rows, size_t dim,
                           const vrec_progress *progress, vr_hnsw_graph *graph, vrec_error *err);

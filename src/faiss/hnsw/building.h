@@ -30,7 +30,7 @@ typedef struct vr_hnsw_building {
     uint64_t done, total, phases; /* steps, for progress; those of a node on each of its levels */
 } vr_hnsw_building;
 
-/* Some nodes of the graph, all those of one level. */
+/* Some nodes of the graph: all those of one level, but for copies (copies.h). */
 typedef struct vr_hnsw_nodes {
     const uint32_t *ids; /* ascending */
     size_t count;

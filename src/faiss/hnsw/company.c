@@ -1,7 +1,7 @@
-/* Every query of the sample is compared with every item; the WANTED nearest are what it wants (nearest.c).
- * Turned around, that says of every item which queries want it. The company of an item is found among all
- * that these queries want. A companion counts as the nearer the more queries want both, and the fewer want
- * it at all, since what everybody wants says little.
+/* Every query of the sample is compared with every item but copies; the WANTED nearest are what it wants
+ * (nearest.c). Turned around, that says of every item which queries want it. The company of an item is
+ * found among all that these queries want. A companion counts as the nearer the more queries want both, and
+ * the fewer want it at all, since what everybody wants says little.
  *
  * The nearest companions often lie close together, and one link leads to all of them. So they are chosen by
  * the rule of neighbours.h, by angle or distance: a companion is passed over if it is nearer to one that

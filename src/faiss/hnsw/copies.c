@@ -9,6 +9,10 @@
  * that is on level 0: on the others, where a walk goes on only to who is nearer, nobody needs to come to a
  * copy, but a walk may begin at one.
  *
+ * Where an old graph is built on, all of that is undone first, so that nodes that take part have links to
+ * such nodes only, and made anew afterwards. Else a search for whom to link a new node to would end at a
+ * first node whose links all lead to its copies, and copies would go on leading to who was around before.
+ *
  * One thread does it, in the order of ids.
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -128,11 +132,39 @@ void vr_hnsw_copies_free(vr_hnsw_copies *copies)
 typedef struct linking {
     const vr_hnsw_copies *copies;
     const vr_hnsw_graph *graph;
-    size_t level, degree, settled;
-    uint32_t *around; /* nodes around those that are equal, */
+    size_t level, degree;
+    uint32_t *around; /* nodes around the first of equal ones, */
     size_t count;
-    uint32_t *seen; /* each marked with the first of those */
+    uint32_t *seen; /* of every node, for which other one it has been seen last */
 } linking;
+
+static vrec_status begin(const vr_hnsw_building *b, size_t level, const vr_hnsw_copies *copies, linking *l,
+                         vrec_error *err)
+{
+    size_t rows = b->graph->rows;
+    *l = (linking){ .copies = copies,
+                    .graph = b->graph,
+                    .level = level,
+                    .degree = vr_hnsw_degree(b->graph, level),
+                    .around = vr_alloc(rows, sizeof *l->around),
+                    .seen = vr_alloc(rows, sizeof *l->seen) };
+    if (!l->around || !l->seen)
+        return vr_fail_memory(err, rows * (sizeof *l->around + sizeof *l->seen), "linking equal items");
+    memset(l->seen, 0xff, rows * sizeof *l->seen);
+    return VREC_OK;
+}
+
+static void end(linking *l)
+{
+    vr_free(l->around);
+    vr_free(l->seen);
+}
+
+/* Whether a node of the level is the first of equal ones, or the only one. */
+static bool is_first(const linking *l, uint32_t node)
+{
+    return l->graph->levels[node] > l->level && l->copies->first[node] == node;
+}
 
 static uint32_t *row_of(const linking *l, uint32_t node)
 {
@@ -147,6 +179,62 @@ static uint32_t *find_link(const linking *l, uint32_t node, uint32_t link)
             return &row[i];
     return NULL;
 }
+
+/* ---- Before an old graph is built on ---- */
+
+/* Adds to the count links of a first node the firsts of those that are linked to, until there are enough;
+ * returns how many there are. links may be the row itself. */
+static size_t add_firsts(const linking *l, uint32_t node, const uint32_t *links, size_t count,
+                         size_t enough)
+{
+    uint32_t *row = row_of(l, node);
+    for (size_t i = 0; i < l->degree && links[i] < l->graph->rows && count < enough; i++) {
+        uint32_t first = l->copies->first[links[i]];
+        if (first == node || l->seen[first] == node)
+            continue;
+        l->seen[first] = node;
+        row[count++] = first;
+    }
+    return count;
+}
+
+static bool leads_to_copy(const linking *l, uint32_t node)
+{
+    const uint32_t *row = row_of(l, node);
+    size_t i = 0;
+    while (i < l->degree && row[i] < l->graph->rows && l->copies->first[row[i]] == row[i])
+        i++;
+    return i < l->degree && row[i] < l->graph->rows;
+}
+
+/* A row that led mainly to the node's own copies, as FAISS makes them, gets links of these until half of it
+ * is full. */
+static void merge_row(const linking *l, uint32_t node)
+{
+    uint32_t *row = row_of(l, node);
+    size_t count = add_firsts(l, node, row, 0, l->degree);
+    for (uint32_t copy = l->copies->before[node]; copy != node && count < l->degree / 2;
+         copy = l->copies->before[copy])
+        count = add_firsts(l, node, row_of(l, copy), count, l->degree / 2);
+    while (count < l->degree)
+        row[count++] = (uint32_t)l->graph->rows;
+}
+
+vrec_status vr_hnsw_copies_merge(const vr_hnsw_building *b, size_t level, const vr_hnsw_copies *copies,
+                                 vrec_error *err)
+{
+    linking l;
+    if (!copies->first || old_rows(b) == 0)
+        return VREC_OK;
+    vrec_status status = begin(b, level, copies, &l, err);
+    for (uint32_t node = 0; node < old_rows(b) && status == VREC_OK; node++)
+        if (is_first(&l, node) && leads_to_copy(&l, node))
+            merge_row(&l, node);
+    end(&l);
+    return status;
+}
+
+/* ---- Afterwards ---- */
 
 /* Puts those that a node links to around the first of equal ones, until they are enough. */
 static void look_at(linking *l, uint32_t first, uint32_t node, size_t enough)
@@ -197,31 +285,21 @@ static void fill_row(const linking *l, uint32_t copy, uint32_t after, size_t tur
         row[count++] = none;
 }
 
-static bool are_beside(const linking *l, uint32_t node, uint32_t other)
+/* Links the first of equal ones, which has its links, to one beside it in the ring: in a free slot, or in
+ * place of the last that isn't in the ring. */
+static void link_beside(const linking *l, uint32_t first, uint32_t beside)
 {
-    return l->copies->before[node] == other || l->copies->before[other] == node;
-}
-
-/* Links a node that has its links to the one beside it in the ring: in place of an equal one that no longer
- * is beside it, in a free slot, or in place of the last. */
-static void link_beside(const linking *l, uint32_t node, uint32_t beside)
-{
-    uint32_t *row = row_of(l, node), *place = NULL;
-    if (find_link(l, node, beside))
+    uint32_t *row = row_of(l, first), *place = NULL;
+    if (find_link(l, first, beside))
         return;
-    for (size_t i = 0; i < l->degree; i++) {
-        bool is_free = row[i] >= l->graph->rows;
-        if (!is_free && are_beside(l, node, row[i]))
-            continue;
-        place = &row[i];
-        if (is_free || l->copies->first[row[i]] == l->copies->first[node])
-            break;
-    }
+    for (size_t i = 0; i < l->degree && !(place && *place >= l->graph->rows); i++)
+        if (row[i] >= l->graph->rows || l->copies->first[row[i]] != first)
+            place = &row[i];
     if (place)
         *place = beside;
 }
 
-/* Every other neighbour that links to the first one links to the second instead. */
+/* Every other one of the first one's neighbours that links to it links to the second instead. */
 static void share_neighbours(const linking *l, uint32_t first, uint32_t second)
 {
     const uint32_t *row = row_of(l, first);
@@ -232,6 +310,7 @@ static void share_neighbours(const linking *l, uint32_t first, uint32_t second)
     }
 }
 
+/* All copies get their links; those of an old graph, too, since others may be around by now. */
 static void link_ring(linking *l, uint32_t first)
 {
     const uint32_t *before = l->copies->before;
@@ -241,10 +320,7 @@ static void link_ring(linking *l, uint32_t first)
         turn++;
     look_around(l, first, turn);
     for (uint32_t copy = last; copy != first; after = copy, copy = before[copy])
-        if (copy >= l->settled)
-            fill_row(l, copy, after, --turn);
-        else if (after >= l->settled && l->level == 0)
-            link_beside(l, copy, after);
+        fill_row(l, copy, after, --turn);
     if (l->level > 0)
         return;
     link_beside(l, first, last);
@@ -255,26 +331,13 @@ static void link_ring(linking *l, uint32_t first)
 vrec_status vr_hnsw_copies_link(const vr_hnsw_building *b, size_t level, const vr_hnsw_copies *copies,
                                 vrec_error *err)
 {
-    size_t rows = b->graph->rows;
-    vrec_status status = VREC_OK;
-    if (copies->fresh == 0)
+    linking l;
+    if (!copies->first)
         return VREC_OK;
-    linking l = { .copies = copies,
-                  .graph = b->graph,
-                  .level = level,
-                  .degree = vr_hnsw_degree(b->graph, level),
-                  .settled = old_rows(b),
-                  .around = vr_alloc(rows, sizeof *l.around),
-                  .seen = vr_alloc(rows, sizeof *l.seen) };
-    if (!l.around || !l.seen)
-        status = vr_fail_memory(err, rows * (sizeof *l.around + sizeof *l.seen), "linking equal items");
-    else
-        memset(l.seen, 0xff, rows * sizeof *l.seen);
-    for (uint32_t node = 0; node < rows && status == VREC_OK; node++)
-        if (b->graph->levels[node] > level && copies->first[node] == node && copies->before[node] > node &&
-            copies->before[node] >= l.settled)
+    vrec_status status = begin(b, level, copies, &l, err);
+    for (uint32_t node = 0; node < b->graph->rows && status == VREC_OK; node++)
+        if (is_first(&l, node) && copies->before[node] != node)
             link_ring(&l, node);
-    vr_free(l.around);
-    vr_free(l.seen);
+    end(&l);
     return status;
 }

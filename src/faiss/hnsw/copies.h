@@ -1,7 +1,7 @@
 /* Items that stand several times. Nobody is as near to an item as its copies, so links by distance would
  * lead from copies to copies alone, and a walk that comes to one of many would see nothing else. That is
  * why of equal items only the first takes part in the build of a level. Its copies get their links
- * afterwards: a few to each other, and for the rest those of its neighbours.
+ * afterwards: a few to each other, and for the rest those of the first one's neighbours.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef VR_FAISS_HNSW_COPIES_H
@@ -26,7 +26,12 @@ static inline uint32_t vr_hnsw_first(const vr_hnsw_copies *copies, uint32_t node
     return copies->first ? copies->first[node] : node;
 }
 
-/* Links the copies that aren't settled, which have no links yet, while all others have theirs. */
+/* Before an old graph is built on: where a node that takes part links to a copy, it links to the first of
+ * the equal ones instead. */
+vrec_status vr_hnsw_copies_merge(const vr_hnsw_building *b, size_t level, const vr_hnsw_copies *copies,
+                                 vrec_error *err);
+
+/* Links the copies, after all others have their links. Those of an old graph get theirs anew. */
 vrec_status vr_hnsw_copies_link(const vr_hnsw_building *b, size_t level, const vr_hnsw_copies *copies,
                                 vrec_error *err);
 

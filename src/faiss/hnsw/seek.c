@@ -1,7 +1,8 @@
 /* The search is that of walk.h in a simple form: down to the level by the nearest neighbour, and there with
  * a pool in which all are visited. Distances are those of the build (points.h), which are the same on every
  * processor; and every node's search is one thread's. In the graph, which is a copy of the old one on this
- * level and above, nobody links to a new node yet, and no row changes meanwhile.
+ * level and above, nobody links to a new node yet, and no row changes meanwhile. On this level nobody links
+ * to a copy (copies.h), so that of equal nodes the first alone is found.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/hnsw/seek.h"
@@ -102,19 +103,17 @@ static uint32_t descend(seeker *k)
     return vr_topk_row(nearest);
 }
 
-/* Puts nodes that haven't been seen, and of equal ones the first, into the pool; returns the first place
- * that has changed. */
+/* Puts nodes that haven't been seen into the pool; returns the first place that has changed. */
 static size_t look_at(seeker *k, const uint32_t *nodes, size_t count)
 {
     size_t fresh = 0, changed = k->room;
-    for (size_t i = 0; i < count && nodes[i] < k->graph->rows; i++) {
-        uint32_t node = vr_hnsw_first(k->copies, nodes[i]);
-        if (k->seen[node] != k->search) {
-            k->seen[node] = k->search;
-            vr_prefetch(k->points->records + (size_t)node * k->points->lines * 64, k->points->lines * 64);
-            k->fresh[fresh++] = node;
+    for (size_t i = 0; i < count && nodes[i] < k->graph->rows; i++)
+        if (k->seen[nodes[i]] != k->search) {
+            k->seen[nodes[i]] = k->search;
+            vr_prefetch(k->points->records + (size_t)nodes[i] * k->points->lines * 64,
+                        k->points->lines * 64);
+            k->fresh[fresh++] = nodes[i];
         }
-    }
     vr_hnsw_distances(k->points, &k->center, k->fresh, fresh, k->distances);
     for (size_t i = 0; i < fresh; i++) {
         uint64_t entry = vr_topk_key(k->distances[i], k->fresh[i] << 1);
@@ -137,7 +136,7 @@ static void seek(seeker *k, uint32_t node)
 {
     size_t degree = vr_hnsw_degree(k->graph, k->level);
     vr_hnsw_center_on(k->points, node, k->digits, &k->center);
-    uint32_t start = descend(k);
+    uint32_t start = vr_hnsw_first(k->copies, descend(k));
     k->search++;
     k->filled = 0;
     look_at(k, &start, 1);
