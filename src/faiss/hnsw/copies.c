@@ -278,9 +278,9 @@ static void fill_row(const linking *l, uint32_t copy, uint32_t after, size_t tur
     }
     count = append(l, row, count, first);
     const uint32_t *links = l->count > 0 ? row_of(l, l->around[turn % l->count]) : NULL;
-    for (size_t i = 0; links && i < l->degree && links[i] < none; i++)
+    for (size_t i = 0; links && i < l->degree && links[i] < none && count < l->degree; i++)
         if (l->copies->first[links[i]] != first)
-            count = append(l, row, count, links[i]);
+            row[count++] = links[i];
     while (count < l->degree)
         row[count++] = none;
 }
