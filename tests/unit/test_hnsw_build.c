@@ -581,6 +581,11 @@ static void copies_that_are_added_lead_to_others(void **state)
         vr_hnsw_graph graph = build(&plan, items, steps[0], COPIES_DIM);
         for (size_t i = 1; i < sizeof steps / sizeof steps[0]; i++) {
             vr_hnsw_graph more = build_on(&plan, &graph, items, steps[i], COPIES_DIM);
+            plan.threads = 3;
+            vr_hnsw_graph many = build_on(&plan, &graph, items, steps[i], COPIES_DIM);
+            plan.threads = 1;
+            assert_true(same_graphs(&more, &many));
+            vr_hnsw_graph_free(&many);
             vr_hnsw_graph_free(&graph);
             graph = more;
         }

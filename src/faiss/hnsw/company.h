@@ -21,7 +21,7 @@ typedef struct vr_hnsw_company {
     uint8_t *counts;
 } vr_hnsw_company;
 
-/* Finds the company of all items, at most width (below 256) for each.
+/* Finds the company of all items, at most width (below 256) for each; copies (copies.h) have none.
  *
  * among: the items as the build compares them, by distance or by inner product; a query wants the nearest
  * of them. queries: the sample, of as many dimensions as the items; one with a NaN or Inf is an error.
