@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Whether index_type=auto chooses well: beside each kind of index, built by hand and tuned to the same recall.
 
-    python bench/auto.py [--items 10000 100000 340000] [--recall .9 .99] [--folder build/bench]
+    python bench/auto.py [--data words|photos] [--items 10000 100000 339000] [--recall .9 .99] [--folder build/bench]
 
-Wants numpy and vrec (pip install .). The items are words (words.py) of length 1 compared by IP. Those built by hand (HNSW with
-m=32, IVF with 4 sqrt(n) lists) are tuned on 1000 other words; auto gets none. 500 fresh words judge all of them, one by one
+Wants numpy and vrec (pip install .). The items are words (words.py) or photos (photos.py), made to length 1, compared by IP. Those
+built by hand (HNSW with m=32, IVF with 4 sqrt(n) lists) are tuned on 1000 others; auto gets none. 500 fresh ones judge all of them, one by one
 by one thread or in a batch by all, the best of five rounds in turn: microseconds a query and recall of each, how far auto is
 from the best that has the recall within .01, and whether it is faster than the worst of them.
 
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import photos
 import vrec
 import words
 
@@ -38,8 +39,24 @@ def by_hand(items, rows):
             for kind, more in kinds.items()}
 
 
-def compare(rows, vectors, recalls, out):
-    fresh, tuning, items = np.split(vectors[: FRESH + TUNING + rows], [FRESH, FRESH + TUNING])
+def load(name, folder):
+    """Queries and items, in random order."""
+    rng = np.random.default_rng(1)
+    if name == "words":
+        vectors = unit(np.load(words.fetch(folder)))
+        vectors = vectors[rng.permutation(len(vectors))]
+        return vectors[: FRESH + TUNING], vectors[FRESH + TUNING:]
+    items, queries = unit(np.load(photos.fetch(folder))), unit(np.load(Path(folder) / "photos-queries.npy"))
+    return queries[rng.permutation(len(queries))[: FRESH + TUNING]], items[rng.permutation(len(items))]
+
+
+def unit(vectors):
+    vectors = vectors.astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def compare(queries, items, recalls, out):
+    (fresh, tuning), rows = np.split(queries, [FRESH]), len(items)
     hand = by_hand(items, rows)
     limits = hand["Flat"].query(fresh, TOP_K)[1][:, -1:]
     for recall in recalls:
@@ -65,17 +82,16 @@ def compare(rows, vectors, recalls, out):
 
 def main():
     parser = argparse.ArgumentParser(description="Compare index_type=auto with each kind of index.")
-    parser.add_argument("--items", nargs="+", type=int, default=[10_000, 100_000, 339_000], help="how many words")
+    parser.add_argument("--data", choices=["words", "photos"], default="words", help="what (default: words)")
+    parser.add_argument("--items", nargs="+", type=int, default=[10_000, 100_000, 339_000], help="how many")
     parser.add_argument("--recall", nargs="+", type=float, default=[0.9, 0.99], help="wanted (default: .9 .99)")
-    parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the words are (default: build/bench)")
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the data is (default: build/bench)")
     args = parser.parse_args()
-    vectors = np.load(words.fetch(args.folder)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors = vectors[np.random.default_rng(1).permutation(len(vectors))]
+    queries, items = load(args.data, args.folder)
     print("| items | asked | recall | Flat us | IVF | HNSW | auto | chosen | build s | to the best |\n" + "| --: " * 10 + "|")
     out = []
     for rows in args.items:
-        compare(rows, vectors, args.recall, out)
+        compare(queries, items[:rows], args.recall, out)
     near = sum(apart <= 0.15 for apart, _ in out)
     print(f"\nwithin 15 % of the best in {near} of {len(out)}; slower than the worst in {sum(not ok for _, ok in out)}")
 

@@ -29,11 +29,11 @@
 
 enum {
     FEW = 4000,          /* items with which the exact index is as good as any */
-    FIRST_SAMPLE = 2500, /* unless that is more than half of them; likewise: */
-    SAMPLE_MIN = 4000,
-    SAMPLE_SHARE = 32,
+    FIRST_SAMPLE = 2500, /* unless that is more than half of them; */
+    SAMPLE_SHARE = 32,   /* of the items, in a second trial; */
     SAMPLE_MAX = 20000,
-    FAR = 3, /* times as long as another would take: an index of all items that does is none to keep */
+    LARGER = 3, /* times as many as in the first, at the least: with fewer it would say no more than that */
+    FAR = 3,    /* times as long as another would take: an index of all items that does is none to keep */
     DIM_MAX = 8192, /* values that items of a graph may have; with more, all are compared */
     NEAR = 2, /* times as long as the best of a first trial: a larger one tells the kinds below it apart */
     EXACT_VALUES = 1 << 26, /* with so many exact search is timed at most, */
@@ -48,17 +48,18 @@ enum {
     SETTING_TEXT = 64
 };
 
-/* A kind that may be chosen, and the power of the number of items with which its cost grows, at a recall:
- * measured on words of 10 000 to a million (docs/choosing.md). */
+/* A kind that may be chosen, and the power of the number of items with which a query's time grows: in a
+ * batch; one by one at a recall of .9, and more for each further nine, as what is looked at no longer fits
+ * a cache. Measured on words of 2500 to 339 000 (bench/auto.py). */
 typedef struct candidate {
     const char *kind, *more; /* options besides */
-    double one, batch;
+    double batch, one, one_nine;
 } candidate;
 
-static const candidate candidates[] = { { "Flat", "", 0, 0 }, /* measured */
-                                        { "IVF", "", 0.5, 0.35 },
-                                        { "HNSW", "m=32", 0.45, 0.55 },
-                                        { "HNSW", "m=16", 0.45, 0.55 } };
+static const candidate candidates[] = { { "Flat", "", 0, 0, 0 }, /* measured */
+                                        { "IVF", "", 0.48, 0.52, 0.18 },
+                                        { "HNSW", "m=32", 0.38, 0.40, 0.15 },
+                                        { "HNSW", "m=16", 0.38, 0.40, 0.15 } };
 
 enum { CANDIDATES = sizeof candidates / sizeof candidates[0], FLAT = 0 };
 
@@ -207,12 +208,19 @@ static vrec_status tune(const choice *c, const vrec_indexer *indexer, const vrec
     return vrec_tune(indexer, &options, out, err);
 }
 
+/* How many times as long a query takes with all items as with the sample. */
+static double growth_of(const choice *c, const candidate *kind)
+{
+    double nines = fmax(-log10(1 - c->recall) - 1, 0);
+    double power = c->one_by_one ? kind->one + nines * kind->one_nine : kind->batch;
+    return pow((double)c->items->rows / (double)c->sample.rows, fmin(power, 1));
+}
+
 /* A small index of a kind. A recall that it doesn't reach rules it out, whatever a smaller one did. */
 static vrec_status measure_index(choice *c, size_t k, const vrec_indexer *indexer, vrec_error *err)
 {
     vrec_tuning tuning;
-    const candidate *kind = &candidates[k];
-    double growth = (double)c->items->rows / (double)c->sample.rows, taken;
+    double taken;
     c->microseconds[k] = 0;
     vrec_status status = tune(c, indexer, &c->strangers, &tuning, err);
     if (status == VREC_INVALID)
@@ -220,7 +228,7 @@ static vrec_status measure_index(choice *c, size_t k, const vrec_indexer *indexe
     if (status == VREC_OK)
         status = time_queries(c, indexer, tuning.options, &taken, err);
     if (status == VREC_OK)
-        c->microseconds[k] = taken * pow(growth, c->one_by_one ? kind->one : kind->batch);
+        c->microseconds[k] = taken * growth_of(c, &candidates[k]);
     return status;
 }
 
@@ -308,13 +316,12 @@ static size_t best_of(const choice *c)
 /* Measures those that are near the best once more, with a larger sample, if there are several. */
 static vrec_status measure_near(choice *c, vrec_error *err)
 {
-    size_t best = best_of(c),
-           larger = vr_min(vr_max(c->items->rows / SAMPLE_SHARE, SAMPLE_MIN), SAMPLE_MAX);
+    size_t best = best_of(c), larger = vr_min(c->items->rows / SAMPLE_SHARE, SAMPLE_MAX);
     double most = best < CANDIDATES ? NEAR * c->microseconds[best] : 0;
     size_t near = 0;
     for (size_t k = 0; k < CANDIDATES; k++)
         near += c->microseconds[k] > 0 && c->microseconds[k] <= most;
-    if (near < 2 || vr_min(larger, c->items->rows / 2) < c->sample.rows * 3 / 2)
+    if (near < 2 || larger < LARGER * c->sample.rows)
         return VREC_OK;
     take_sample(c, larger, ASKED_MAX);
     vrec_status status = VREC_OK;
