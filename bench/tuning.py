@@ -8,8 +8,8 @@ others, and 10 000 more, which no tuning sees, judge. For each recall the table 
 at least that less .005 of the fresh queries; the least, mean and most that it found; and how much dearer the setting was,
 counted in distances, than the cheapest of all that reach the target and the tuning's margin: the median and the most, of
 the fresh queries, and of the tuning's own. What remains of the latter is the search for the setting; the former has the luck
-of 1000 queries in it. That is of what the tuning names for files; where it took gamma or budget, that one's recall counts,
-and the last columns say how often it did, and how many distances that saved on average.
+of 1000 queries in it. That is of efSearch or nprobe; where it took gamma or budget, that one's recall counts, and the last
+columns say how often it did, and how many distances that saved on average.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -53,12 +53,12 @@ class Judge:
 
 
 def dearer(tuned, option, judge, target):
-    """How many more distances, as a share, the setting takes than the cheapest does."""
-    steps = sorted((step.options[option], step.distances) for step in tuned.steps if option in step.options)
-    settings, distances = np.log(np.transpose(steps))
-    cheapest = judge.cheapest(option, target + tuned.error)
-    taken, least = np.interp(np.log([tuned.file_options[option], cheapest]), settings, distances)
-    return np.exp(taken - least) - 1
+    """How many more distances, as a share, what it found of the option takes than the cheapest does."""
+    steps = sorted((step for step in tuned.steps if option in step.options), key=lambda step: step.options[option])
+    found = next(step for step in steps if step.recall - step.error >= target)
+    settings, distances = np.log([(step.options[option], step.distances) for step in steps]).T
+    cheapest = judge.cheapest(option, target + found.error)
+    return found.distances / np.exp(np.interp(np.log(cheapest), settings, distances)) - 1
 
 
 def measure(kind, count, most, folder):
