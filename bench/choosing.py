@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """The figures of docs/choosing.md: exact search, forests, graphs and lists of several sizes, through the package vrec.
 
-    python bench/choosing.py run 10000 100000 300000 1000000     # forests: a minute or two each
-    python bench/choosing.py graphs 10000 100000 300000 1000000  # graphs and lists: likewise
+    python bench/choosing.py run 10000 100000 300000 1000000     # from half a minute to six each
     python bench/choosing.py milvus 100000 http://127.0.0.1:19530
     python bench/choosing.py report [--svg docs/recall.svg]      # prints what was measured as tables, and draws it
 
 Wants numpy, vrec (pip install .) and, to draw, matplotlib. The items are real words (words.py), past 340 479 filled up
-with means of two random ones, the queries 1000 other words; nearest by cosine: exact search of unit vectors by IP,
-forests by angular. One by one is with one thread, a batch is all queries with all cores. Graphs and lists are measured in CPU
-time, on one thread: seconds of a build, and queries in a second of it.
+with means of two random ones, the queries 1000 other words; nearest by cosine: exact search, graphs and lists of unit vectors
+by IP, forests by angular. One by one is with one thread, a batch is all queries with all cores, and so is a build.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -30,14 +28,15 @@ TOP_K, QUERIES, ALONE = 10, 1000, 200
 TREES = 10, 50
 SEARCHK = 1000, 2000, 3500, 5000, 7000, 10_000, 14_000, 20_000, 28_000, 40_000, 60_000, 100_000
 SHOWN = 1000, 2000, 5000, 10_000, 20_000, 40_000, 100_000
-TARGETS = 0.7, 0.8, 0.9, 0.95, 0.99
-HIGH = 0.9, 0.95, 0.99
+TARGETS = 0.8, 0.9, 0.95, 0.99
 KINDS = {  # of index, its options for so many items, and what is searched by, from cheap to dear
     "HNSW": (lambda n: {"m": 16}, [{"gamma": gamma} for gamma in (
         0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.1, 0.12, 0.14, 0.17, 0.2)]),
     "IVF": (lambda n: {"nlists": 2 ** round(np.log2(4 * n ** 0.5))}, [{"nprobe": nprobe} for nprobe in (
-        2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)]),
+        2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)]),
 }
+ENOUGH = 0.995  # recall, after which no dearer setting is measured
+DRAWN = 100_000, 1_000_000  # items, in the picture
 SERVED = [("FLAT", {}, [{}]), ("HNSW", {}, [{"ef": ef} for ef in (16, 64, 256)]),
           ("IVF_FLAT", {"nlist": 1024}, [{"nprobe": nprobe} for nprobe in (8, 32, 128)])]
 
@@ -62,58 +61,42 @@ def unit(vectors):
 
 def run(folder, count):
     items, queries = load(folder, count)
+    of_unit = unit(queries)
     index, flat = build("faiss", {"metric": "IP"}, unit(items), folder)
-    truth = index.query(unit(queries), TOP_K)[0]
-    flat |= speeds(index, unit(queries)) | {"memory": memory_of("faiss", {}, flat["path"], unit(queries))}
+    truth = index.query(of_unit, TOP_K)[0]
+    flat |= {"recall": 1.0, "memory": memory_of("faiss", {}, flat["path"], of_unit)} | speeds(index, of_unit)
+    index.close()
     forests = []
     for trees in TREES:
         options = {"d": items.shape[1], "n_trees": trees}
         index, made = build("annoy", options, items, folder)
         made |= {"trees": trees, "memory": memory_of("annoy", options, made["path"], queries, searchk=5000)}
         for searchk in (trees * TOP_K, *SEARCHK):
-            recall = recall_of(index.query(queries, TOP_K, searchk=searchk)[0], truth)
-            forests.append(made | {"searchk": searchk, "recall": recall} | speeds(index, queries, searchk=searchk))
+            forests.append(made | measured(index, queries, truth, searchk=searchk))
         index.close()
+    found = {"Flat": [flat], "forest": forests} | {kind: kinds(kind, unit(items), of_unit, truth, folder) for kind in KINDS}
     Path(flat["path"]).unlink()
-    return {"items": len(items), "cpu": vrec.cpu(), "load": os.getloadavg()[0], "flat": flat, "forests": forests}
+    return {"items": len(items), "cpu": vrec.cpu(), "load": os.getloadavg()[0], "found": found}
 
 
-def graphs(folder, count):
-    """HNSW and IVF, and exact search beside them."""
-    items, queries = (unit(vectors) for vectors in load(folder, count))
-    path = str(folder / "choosing.index")
-    with vrec.builder_factory("faiss", metric="L2", threads=1).from_embeddings(items) as flat:
-        truth = flat.query(queries, TOP_K)[0]
-        rows = [{"kind": "Flat", "search": {}, "recall": 1.0} | costs(flat, queries)]
-    for kind, (options_for, searches) in KINDS.items():
-        options = options_for(count)
-        start = time.process_time()
-        with vrec.builder_factory("faiss", index_type=kind, threads=1, **options).from_embeddings(items) as index:
-            made = {"kind": kind, "options": options, "build": time.process_time() - start}
-            index.save(path)
-        made |= {"file": os.path.getsize(path), "memory": memory_of("faiss", {}, path, queries, **searches[-1])}
-        with vrec.builder_factory("faiss", threads=1).from_index_file(path) as index:
-            for search in searches:
-                recall = recall_of(index.query(queries, TOP_K, threads=1, **search)[0], truth)
-                rows.append(made | {"search": search, "recall": recall} | costs(index, queries, **search))
-                if recall > HIGH[-1]:
-                    break
-    Path(path).unlink()
-    return {"items": count, "cpu": vrec.cpu(), "load": os.getloadavg()[0], "graphs": rows}
+def kinds(kind, items, queries, truth, folder):
+    """A graph, or lists, by what is searched by, until the recall is enough."""
+    options_for, searches = KINDS[kind]
+    options = options_for(len(items))
+    index, made = build("faiss", {"index_type": kind, "metric": "IP", **options}, items, folder)
+    made |= {"options": options, "memory": memory_of("faiss", {}, made["path"], queries, **searches[-1])}
+    rows = []
+    for search in searches:
+        rows.append(made | measured(index, queries, truth, **search))
+        if rows[-1]["recall"] > ENOUGH:
+            break
+    index.close()
+    return rows
 
 
-def costs(index, queries, **search):
-    """Queries in a second of CPU time, one thread, the fastest of three rounds."""
-    batch = min(cpu_seconds(lambda: index.query(queries, TOP_K, threads=1, **search)) for _ in range(3))
-    alone = min(cpu_seconds(lambda: [index.query(query, TOP_K, threads=1, **search) for query in queries[:ALONE]])
-                for _ in range(3))
-    return {"batch": len(queries) / batch, "alone": ALONE / alone}
-
-
-def cpu_seconds(call):
-    start = time.process_time()
-    call()
-    return time.process_time() - start
+def measured(index, queries, truth, **search):
+    recall = recall_of(index.query(queries, TOP_K, **search)[0], truth)
+    return {"search": search, "recall": recall} | speeds(index, queries, **search)
 
 
 def milvus(folder, count, uri):
@@ -190,18 +173,17 @@ def resident():
 
 def report(found):
     """The tables, as they stand in docs/choosing.md."""
-    sizes = [each for each in found if "flat" in each]
+    sizes = [each for each in found if "found" in each]
     table(["items", "index", "build s", "file MB", "private MB", "mapped MB"],
-          [[spaced(each), name, number(row["build"]), *(f"{x / 1e6:.0f}" for x in (row["file"], *row["memory"]))]
-           for each in sizes for name, row in indexes(each)])
+          [[spaced(size), name, number(row["build"]), *(f"{x / 1e6:.0f}" for x in (row["file"], *row["memory"]))]
+           for size in sizes for name, row in indexes(size)])
     table(["items", "trees", "default", *SHOWN],
-          [[spaced(each), trees, *(f"{forest(each, trees, k)['recall']:.2f}" for k in (trees * TOP_K, *SHOWN))]
-           for each in sizes for trees in TREES])
+          [[spaced(size), trees, *(f"{forest(size, trees, k)['recall']:.2f}" for k in (trees * TOP_K, *SHOWN))]
+           for size in sizes for trees in TREES])
     for key, title in (("alone", "items, one by one"), ("batch", "items, batch")):
-        table([title, "exact", *(f"recall {target}" for target in TARGETS)],
-              [[spaced(each), number(each["flat"][key]), *(fastest(each, key, target) for target in TARGETS)]
-               for each in sizes])
-    report_graphs([each for each in found if "graphs" in each])
+        table([title, "index", *(f"recall {target}" for target in TARGETS)],
+              [[spaced(size), kind, *(fastest(rows, key, target) for target in TARGETS)]
+               for size in sizes for kind, rows in size["found"].items()])
     for each in (each for each in found if "served" in each):
         table(["index", "build s", "recall@10", "one by one", "batch"],
               [[" ".join([row["kind"], *(f"{k}={v}" for k, v in row["search"].items())]), number(row["build"]),
@@ -210,30 +192,6 @@ def report(found):
 
 def table(titles, rows):
     print("", *(f"| {' | '.join(map(str, row))} |" for row in (titles, ["--:"] * len(titles), *rows)), sep="\n")
-
-
-def report_graphs(sizes):
-    """What graphs and lists take, and how fast they are."""
-    table(["items", "index", "build, CPU s", "file MB", "private MB"],
-          [[spaced(size), titled(row), number(row["build"]), f"{row['file'] / 1e6:.0f}", f"{row['memory'][0] / 1e6:.0f}"]
-           for size in sizes for kind in KINDS for row in of_kind(size, kind)[:1]])
-    for key, title in (("alone", "items, one by one"), ("batch", "items, batch")):
-        table([title, "exact", *(f"{kind} {target}" for kind in KINDS for target in HIGH)],
-              [[spaced(size), number(of_kind(size, "Flat")[0][key]),
-                *(cheapest(of_kind(size, kind), key, target) for kind in KINDS for target in HIGH)] for size in sizes])
-
-
-def of_kind(size, kind):
-    return [row for row in size["graphs"] if row["kind"] == kind]
-
-
-def titled(row):
-    return ", ".join([row["kind"], *(f"{key}={value}" for key, value in row["options"].items())])
-
-
-def cheapest(rows, key, recall):
-    best = max((row for row in rows if row["recall"] >= recall), key=lambda row: row[key], default=None)
-    return f"{number(best[key])} ({', '.join(str(value) for value in best['search'].values())})" if best else ""
 
 
 def spaced(size):
@@ -246,49 +204,72 @@ def number(x):
 
 
 def indexes(size):
-    yield "Flat", size["flat"]
+    yield "Flat", size["found"]["Flat"][0]
     for trees in TREES:
         yield f"{trees} trees", forest(size, trees, trees * TOP_K)
+    for kind in KINDS:
+        row = size["found"][kind][0]
+        yield ", ".join([kind, *(f"{key}={value}" for key, value in row["options"].items())]), row
 
 
 def forest(size, trees, searchk):
-    return next(f for f in size["forests"] if (f["trees"], f["searchk"]) == (trees, searchk))
+    return next(row for row in size["found"]["forest"] if (row["trees"], row["search"]["searchk"]) == (trees, searchk))
 
 
-def fastest(size, key, recall):
-    best = max((f for f in size["forests"] if f["recall"] >= recall), key=lambda f: f[key], default=None)
-    return f"{number(best[key])} ({best['trees']}, {best['searchk']})" if best else ""
+def fastest(rows, key, recall):
+    """Queries per second of the fastest that has the recall, and its settings."""
+    best = max((row for row in rows if row["recall"] >= recall), key=lambda row: row[key], default=None)
+    if not best:
+        return ""
+    settings = [str(value) for value in (best.get("trees"), *best.get("search", {}).values()) if value]
+    return number(best[key]) + (f" ({', '.join(settings)})" if settings else "")
 
 
 def draw(sizes, path):
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams |= {"svg.hashsalt": "vrec", "svg.fonttype": "none"}
+    ink = "#010203"  # stands for the colour of the page's text
+    matplotlib.rcParams |= {"svg.hashsalt": "vrec", "svg.fonttype": "none", "savefig.facecolor": "none", "axes.facecolor": "none",
+                            **dict.fromkeys(["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color",
+                                             "legend.labelcolor"], ink)}
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), sharey=True, layout="constrained")
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(sizes)))
-    titles = "one query at a time, one thread", "1000 queries, all cores"
-    for axis, key, title in zip(axes, ("alone", "batch"), titles):
-        for size, colour in zip(sizes, colours):
-            best, front = 0, []  # the forests that none beats in both
-            for recall, speed in sorted(((f["recall"], f[key]) for f in size["forests"]), reverse=True):
-                if speed > best:
-                    front.append((recall, best := speed))
-            axis.plot(*zip(*front), ".-", color=colour, label=f"forest, {spaced(size)} items")
-            axis.plot([1], [size["flat"][key]], "*", color=colour, markersize=14, clip_on=False, zorder=5,
-                      label="exact, as many" if size is sizes[-1] else None)
-        axis.set(title=title, xlabel="recall@10", yscale="log", xlim=(0, 1))
-        axis.grid(alpha=0.3, which="both")
+    colours = {"Flat": "#999999", "forest": "#3a9a55", "HNSW": "#3b78d8", "IVF": "#d9772b"}
+    for axis, key, title in zip(axes, ("alone", "batch"), ("one query at a time, one thread", "1000 queries, all cores")):
+        for size, style in zip((size for size in sizes if size["items"] in DRAWN), ("--", "-")):
+            for kind, rows in size["found"].items():
+                label = f"{'exact' if kind == 'Flat' else kind}, {spaced(size)} items"
+                if kind == "Flat":
+                    axis.axhline(rows[0][key], color=colours[kind], linestyle=style, linewidth=1, label=label)
+                    continue
+                points = [(-np.log10(1 - recall), speed) for recall, speed in front(rows, key) if 0.5 <= recall <= 0.9985]
+                axis.plot(*zip(*points), f".{style}", color=colours[kind], label=label)
+        ticks = 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995
+        axis.set(title=title, xlabel="recall@10", yscale="log", xlim=(0.3, 2.4))
+        axis.set_xticks([-np.log10(1 - recall) for recall in ticks], [f"{recall:g}" for recall in ticks])
+        axis.grid(alpha=0.25)
     axes[0].set_ylabel("queries per second")
-    axes[0].legend(fontsize=8, loc="lower left")
+    axes[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.savefig(path, metadata={"Date": None})
+    style = "<style>svg { color: #24292f } @media (prefers-color-scheme: dark) { svg { color: #d0d7de } }</style>"
+    text = Path(path).read_text("utf-8").replace(ink, "currentColor")
+    Path(path).write_text(text.replace("<defs>", f"{style}\n <defs>", 1), "utf-8")
+
+
+def front(rows, key):
+    """Recall and speed of those that none beats in both, the highest recall first."""
+    best = 0
+    for row in sorted(rows, key=lambda row: (row["recall"], row[key]), reverse=True):
+        if row[key] > best:
+            best = row[key]
+            yield row["recall"], best
 
 
 def main():
     parser = argparse.ArgumentParser(description="Measure what docs/choosing.md says.")
-    parser.add_argument("what", choices=["run", "graphs", "milvus", "report"])
+    parser.add_argument("what", choices=["run", "milvus", "report"])
     parser.add_argument("args", nargs="*", help="numbers of items; of milvus also the server's uri")
     parser.add_argument("--svg", type=Path, help="of report: where to draw")
     parser.add_argument("--folder", type=Path, help="for data and results (default: build/bench)",
@@ -299,11 +280,11 @@ def main():
         found.sort(key=lambda each: each["items"])
         report(found)
         if args.svg:
-            draw([each for each in found if "flat" in each], args.svg)
+            draw([each for each in found if "found" in each], args.svg)
         return
     counts, uri = (args.args[:1], args.args[1]) if args.what == "milvus" else (args.args, None)
     for count in map(int, counts):
-        result = milvus(args.folder, count, uri) if uri else {"run": run, "graphs": graphs}[args.what](args.folder, count)
+        result = milvus(args.folder, count, uri) if uri else run(args.folder, count)
         (args.folder / f"choosing-{args.what}-{count}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
 
 
