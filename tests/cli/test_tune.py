@@ -78,8 +78,9 @@ def test_a_build_says_the_recall(folder):
 def test_what_comes_nearest_is_kept(folder):
     rng = np.random.default_rng(0)
     heap = rng.uniform(-1, 1, (30000, 4)).astype(np.float32)
-    heap[rng.permutation(30000)[:28000]] = 0  # equal items hold a search until it keeps more than they are
-    others = heap[heap.any(1)][:100]
+    tiny = rng.uniform(-1e-40, 1e-40, (28000, 4))  # whose distances vanish: they hold a search until it keeps more
+    heap[rng.permutation(30000)[:28000]] = tiny
+    others = heap[(np.abs(heap) > 1e-30).any(1)][:100]
     np.save("heap.npy", heap)
     np.save("near.npy", (others + rng.uniform(-1, 1, others.shape) * 0.1).astype(np.float32))
     done = vrec("build", "faiss", "--index_type", "HNSW", "--m", 4, "--target_recall", 0.95, "heap.npy",

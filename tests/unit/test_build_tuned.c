@@ -270,7 +270,8 @@ static void the_recall_is_the_measured_one(void **state)
     vrec_indexer_free(graph);
 }
 
-/* Equal items in a heap hold a search until it keeps more candidates than they are. */
+/* Items whose distances to each other vanish, though no two are equal, hold a search until it keeps more
+ * candidates than they are. */
 static void a_heap_is_got_over(void **state)
 {
     enum { HEAP = ROWS / 3 };
@@ -279,7 +280,8 @@ static void a_heap_is_got_over(void **state)
     items = malloc(ROWS * DIM * sizeof *items);
     memcpy(items, own, ROWS * DIM * sizeof *items);
     for (size_t i = 0; i < ROWS; i += ROWS / HEAP)
-        memset(items + i * DIM, 0, DIM * sizeof *items);
+        for (size_t j = 0; j < DIM; j++)
+            items[i * DIM + j] = draw_real() * 1e-40f;
     for (size_t i = 0; i < QUERIES; i++)
         for (size_t j = 0; j < DIM; j++)
             near[i * DIM + j] = items[(i * 3 + 1) * DIM + j] + draw_real() * .1f;
