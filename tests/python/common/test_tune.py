@@ -68,8 +68,9 @@ def test_a_build_says_the_recall(kind, vectors):
 def test_what_comes_nearest_is_kept():
     rng = np.random.default_rng(0)
     heap = rng.uniform(-1, 1, (30000, 4)).astype(np.float32)
-    heap[rng.permutation(30000)[:28000]] = 0
-    others = heap[heap.any(1)][:100]
+    tiny = rng.uniform(-1e-40, 1e-40, (28000, 4))  # whose distances vanish: they hold a search until it keeps more
+    heap[rng.permutation(30000)[:28000]] = tiny
+    others = heap[(np.abs(heap) > 1e-30).any(1)][:100]
     near = (others + rng.uniform(-1, 1, others.shape) * 0.1).astype(np.float32)
     builder = vrec.builder_factory("faiss", index_type="HNSW", m=4, target_recall=0.95)
     with builder.from_embeddings(heap, queries=near) as index:
