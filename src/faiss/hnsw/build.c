@@ -192,15 +192,10 @@ static vrec_status choose(choosing *c, const vr_hnsw_nodes *all, vr_hnsw_candida
     return status;
 }
 
-static size_t old_rows(const vr_hnsw_building *b)
-{
-    return b->old ? b->old->rows : 0;
-}
-
 /* Puts every new node's company to the front of its row; returns how many they are, of every node. */
 static const uint8_t *seat_company(vr_hnsw_building *b)
 {
-    for (size_t i = old_rows(b); i < b->graph->rows; i++)
+    for (size_t i = vr_hnsw_old_rows(b); i < b->graph->rows; i++)
         vr_hnsw_company_seat(b->company, (uint32_t)i, vr_hnsw_links(b->graph, (uint32_t)i, 0));
     return b->company->counts;
 }
@@ -211,7 +206,7 @@ static vr_hnsw_nodes nodes_of(const vr_hnsw_building *b, size_t level, uint32_t 
     vr_hnsw_nodes nodes = { .ids = ids, .level = level };
     for (size_t i = 0; i < b->graph->rows; i++)
         if (b->graph->levels[i] > level && vr_hnsw_first(b->copies, (uint32_t)i) == i) {
-            nodes.settled += i < old_rows(b);
+            nodes.settled += i < vr_hnsw_old_rows(b);
             ids[nodes.count++] = (uint32_t)i;
         }
     return nodes;
@@ -277,7 +272,7 @@ static vrec_status build_levels(vr_hnsw_building *b, vrec_error *err)
     vrec_status status =
         ids && best ? VREC_OK : vr_fail_memory(err, graph->rows * (sizeof *ids + 1), "building a graph");
     b->phases = PHASES + 2 * (looks - 1) + (b->old ? looks : 0);
-    for (size_t i = old_rows(b); i < graph->rows; i++)
+    for (size_t i = vr_hnsw_old_rows(b); i < graph->rows; i++)
         b->total += (uint64_t)graph->levels[i] * b->phases;
     for (size_t level = 0; level <= graph->top && status == VREC_OK; level++)
         status = build_level(b, level, ids, best, err);

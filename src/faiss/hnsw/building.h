@@ -30,6 +30,12 @@ typedef struct vr_hnsw_building {
     uint64_t done, total, phases; /* steps, for progress; those of a node on each of its levels */
 } vr_hnsw_building;
 
+/* The first so many nodes are those of the old graph, if there is one. */
+static inline size_t vr_hnsw_old_rows(const vr_hnsw_building *b)
+{
+    return b->old ? b->old->rows : 0;
+}
+
 /* Some nodes of the graph: all those of one level, but for copies (copies.h). */
 typedef struct vr_hnsw_nodes {
     const uint32_t *ids; /* ascending */

@@ -69,16 +69,11 @@ static uint32_t find_first(table *t, uint32_t node)
     return node;
 }
 
-static size_t old_rows(const vr_hnsw_building *b)
-{
-    return b->old ? b->old->rows : 0;
-}
-
 /* No query finds such an item, nor passes by it: nobody may have to be found by way of it. */
 static bool is_nonfinite(const vr_hnsw_building *b, uint32_t node)
 {
     size_t dim = b->points->dim;
-    return b->stored && node < old_rows(b) && vr_find_nonfinite(b->stored + node * dim, dim) < dim;
+    return b->stored && node < vr_hnsw_old_rows(b) && vr_find_nonfinite(b->stored + node * dim, dim) < dim;
 }
 
 static void group(const vr_hnsw_building *b, size_t level, table *t, vr_hnsw_copies *copies)
@@ -91,7 +86,7 @@ static void group(const vr_hnsw_building *b, size_t level, table *t, vr_hnsw_cop
         copies->before[node] = first == node ? node : copies->before[first];
         copies->before[first] = node;
         found += first != node;
-        copies->fresh += first != node && node >= old_rows(b);
+        copies->fresh += first != node && node >= vr_hnsw_old_rows(b);
     }
     if (found == 0)
         vr_hnsw_copies_free(copies);
@@ -224,10 +219,10 @@ vrec_status vr_hnsw_copies_merge(const vr_hnsw_building *b, size_t level, const 
                                  vrec_error *err)
 {
     linking l;
-    if (!copies->first || old_rows(b) == 0)
+    if (!copies->first || vr_hnsw_old_rows(b) == 0)
         return VREC_OK;
     vrec_status status = begin(b, level, copies, &l, err);
-    for (uint32_t node = 0; node < old_rows(b) && status == VREC_OK; node++)
+    for (uint32_t node = 0; node < vr_hnsw_old_rows(b) && status == VREC_OK; node++)
         if (is_first(&l, node) && leads_to_copy(&l, node))
             merge_row(&l, node);
     end(&l);
