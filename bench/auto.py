@@ -19,6 +19,7 @@ import numpy as np
 import photos
 import vrec
 import words
+from data import unit
 
 TOP_K, TUNING, FRESH, ROUNDS = 10, 1000, 500, 5
 
@@ -48,11 +49,6 @@ def load(name, folder):
         return vectors[: FRESH + TUNING], vectors[FRESH + TUNING:]
     items, queries = unit(np.load(photos.fetch(folder))), unit(np.load(Path(folder) / "photos-queries.npy"))
     return queries[rng.permutation(len(queries))[: FRESH + TUNING]], items[rng.permutation(len(items))]
-
-
-def unit(vectors):
-    vectors = vectors.astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def compare(queries, items, recalls, out):

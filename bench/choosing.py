@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import vrec
 import words
+from data import unit
 
 TOP_K, QUERIES, ALONE = 10, 1000, 200
 TREES = 10, 50
@@ -51,10 +52,6 @@ def load(folder, count):
         pairs = rng.integers(len(items), size=(count - len(items), 2))
         items = np.concatenate([items, (items[pairs[:, 0]] + items[pairs[:, 1]]) / 2])
     return items[:count], queries
-
-
-def unit(vectors):
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 # ---- Measuring ----

@@ -67,3 +67,8 @@ def generate(n, d, queries):
 def hold_out(vectors, count):
     taken = np.random.default_rng(1).choice(len(vectors), size=count, replace=False)
     return np.delete(vectors, taken, axis=0), vectors[taken]
+
+
+def unit(vectors):
+    """Each made to length 1, but for zeros, which stay."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)

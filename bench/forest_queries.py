@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from itertools import product
 
 import numpy as np
-from data import Data
+from data import Data, unit
 from engines import Annoy, Forest
 from recall import CHECKED, Truth
 from timing import in_turn, ratios
@@ -43,9 +43,6 @@ def saved(data, metric, folder):
 
 def truth_of(data, metric):
     """Between unit vectors, L2 ranks as the angle does."""
-    def unit(vectors):
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-
     if metric == "angular":
         data = Data(data.name, unit(data.items), unit(data.queries))
     return Truth(data, "L2", TOP_K)

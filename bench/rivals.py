@@ -17,6 +17,7 @@ from statistics import median
 import faiss
 import numpy as np
 import vrec
+from data import unit
 
 TARGETS, TOP_K, ROUNDS = (0.90, 0.95, 0.99), 10, 4
 SCRIPT = Path(__file__).with_name("side.py")
@@ -200,10 +201,6 @@ def prepare(data, args):
 def plain(name):
     """As a file's name."""
     return re.sub(r"\W+", "-", name)
-
-
-def unit(vectors):
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
 
 
 def scanns(folder, args):

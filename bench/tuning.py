@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import vrec
 import words
+from data import unit
 
 TOP_K, TUNING, FRESH = 10, 1000, 10_000
 TARGETS = 0.9, 0.95, 0.99
@@ -63,8 +64,7 @@ def dearer(tuned, option, judge, target):
 
 def measure(kind, count, most, folder):
     options, option = KINDS[kind]
-    vectors = np.load(words.fetch(folder))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = unit(np.load(words.fetch(folder)))
     rng = np.random.default_rng(1)
     vectors = vectors[rng.permutation(len(vectors))]
     fresh, pool, items = np.split(vectors, [FRESH, FRESH + 20 * TUNING])
