@@ -6,110 +6,13 @@
 #include "faiss/hnsw/points.h"
 
 #include "support/failed.h"
+#include "support/hnsw_graphs.h"
 #include "support/random.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- Items ---- */
-
-static float *random_items(size_t rows, size_t dim)
-{
-    float *items = malloc(rows * dim * sizeof *items);
-    assert_non_null(items);
-    for (size_t i = 0; i < rows * dim; i++)
-        items[i] = draw_real();
-    return items;
-}
-
-static vr_hnsw_plan plan_of(size_t m)
-{
-    return (
-        vr_hnsw_plan){ .metric = VR_METRIC_L2, .m = m, .ef_construction = 40, .seed = 12345, .threads = 1 };
-}
-
-static vr_hnsw_graph build(const vr_hnsw_plan *plan, const float *items, size_t rows, size_t dim)
-{
-    vr_hnsw_graph graph;
-    vrec_error err;
-    if (vr_hnsw_build(plan, items, rows, dim, NULL, &graph, &err) != VREC_OK)
-        fail_msg("%s", err.message);
-    assert_int_equal(graph.rows, rows);
-    return graph;
-}
-
-/* ---- What a graph keeps to ---- */
-
-/* Links to nodes of the level, to no node twice, to none itself; free slots last. */
-static void assert_sound_row(const vr_hnsw_graph *graph, uint32_t node, size_t level)
-{
-    const uint32_t *links = vr_hnsw_links(graph, node, level);
-    size_t degree = vr_hnsw_degree(graph, level), count = 0;
-    while (count < degree && links[count] < graph->rows) {
-        assert_int_not_equal(links[count], node);
-        assert_true(graph->levels[links[count]] > level);
-        for (size_t i = 0; i < count; i++)
-            assert_int_not_equal(links[i], links[count]);
-        count++;
-    }
-    for (; count < degree; count++)
-        assert_int_equal(links[count], graph->rows);
-}
-
-/* How many nodes there are ways to on level 0, none of them by the absent one, if any. */
-static size_t reached_from(const vr_hnsw_graph *graph, uint32_t start, size_t absent, uint8_t *seen,
-                           uint32_t *queue)
-{
-    size_t queued = 1;
-    memset(seen, 0, graph->rows + 1);
-    seen[graph->rows] = seen[start] = seen[absent] = 1;
-    queue[0] = start;
-    for (size_t i = 0; i < queued; i++)
-        for (size_t j = 0; j < graph->degree; j++) {
-            uint32_t link = graph->base[(size_t)queue[i] * graph->degree + j];
-            if (!seen[link]) {
-                seen[link] = 1;
-                queue[queued++] = link;
-            }
-        }
-    return queued;
-}
-
-static void assert_all_reached(const vr_hnsw_graph *graph)
-{
-    uint8_t *seen = malloc(graph->rows + 1);
-    uint32_t *queue = malloc(graph->rows * sizeof *queue);
-    assert_non_null(seen);
-    assert_non_null(queue);
-    for (uint32_t node = 0; node < graph->rows; node++)
-        if (node == graph->entry || graph->levels[node] > 1)
-            assert_int_equal(reached_from(graph, node, graph->rows, seen, queue), graph->rows);
-    free(seen);
-    free(queue);
-}
-
-static void assert_sound(const vr_hnsw_graph *graph)
-{
-    for (uint32_t node = 0; node < graph->rows; node++) {
-        assert_in_range(graph->levels[node], 1, graph->top + 1);
-        for (size_t level = 0; level < graph->levels[node]; level++)
-            assert_sound_row(graph, node, level);
-    }
-    assert_int_equal(graph->levels[graph->entry], graph->top + 1);
-    assert_all_reached(graph);
-}
-
-static bool same_graphs(const vr_hnsw_graph *a, const vr_hnsw_graph *b)
-{
-    return a->rows == b->rows && a->entry == b->entry && a->upper_size == b->upper_size &&
-           memcmp(a->levels, b->levels, a->rows) == 0 &&
-           memcmp(a->base, b->base, a->rows * a->degree * sizeof *a->base) == 0 &&
-           memcmp(a->upper, b->upper, a->upper_size * sizeof *a->upper) == 0;
-}
-
-/* ---- Tests ---- */
 
 static void graphs_of_every_size_are_sound(void **state)
 {
@@ -121,9 +24,9 @@ static void graphs_of_every_size_are_sound(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         float *items = random_items(cases[i].rows, cases[i].dim);
-        vr_hnsw_plan plan = plan_of(cases[i].m);
-        vr_hnsw_graph graph = build(&plan, items, cases[i].rows, cases[i].dim);
-        assert_sound(&graph);
+        vr_hnsw_plan plan = graph_plan(cases[i].m);
+        vr_hnsw_graph graph = must_build_graph(&plan, items, cases[i].rows, cases[i].dim);
+        assert_sound_graph(&graph);
         assert_int_equal(graph.degree, 2 * cases[i].m);
         if (cases[i].rows <= cases[i].m) /* everybody is linked with everybody */
             for (size_t j = 0; j < cases[i].rows; j++)
@@ -140,7 +43,7 @@ static void items_that_hardly_differ(void **state)
 {
     enum { ROWS = 3500, DIM = 6 }; /* more than the largest leaf has */
     float *items = random_items(ROWS, DIM);
-    vr_hnsw_plan plan = plan_of(4);
+    vr_hnsw_plan plan = graph_plan(4);
     (void)state;
     for (size_t way = 0; way < 6; way++) {
         for (size_t i = 0; i < ROWS * DIM; i++) {
@@ -152,8 +55,8 @@ static void items_that_hardly_differ(void **state)
                        : way == 4 ? (random > 0.0f ? FLT_MAX : -FLT_MAX)
                                   : random * 0x1p-140f;
         }
-        vr_hnsw_graph graph = build(&plan, items, ROWS, DIM);
-        assert_sound(&graph);
+        vr_hnsw_graph graph = must_build_graph(&plan, items, ROWS, DIM);
+        assert_sound_graph(&graph);
         vr_hnsw_graph_free(&graph);
     }
     free(items);
@@ -164,12 +67,12 @@ static void threads_make_no_difference(void **state)
     enum { ROWS = 9000, DIM = 20 };
     static const size_t threads[] = { 2, 3, 8 };
     float *items = random_items(ROWS, DIM);
-    vr_hnsw_plan plan = plan_of(6);
+    vr_hnsw_plan plan = graph_plan(6);
     (void)state;
-    vr_hnsw_graph one = build(&plan, items, ROWS, DIM);
+    vr_hnsw_graph one = must_build_graph(&plan, items, ROWS, DIM);
     for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
         plan.threads = threads[i];
-        vr_hnsw_graph many = build(&plan, items, ROWS, DIM);
+        vr_hnsw_graph many = must_build_graph(&plan, items, ROWS, DIM);
         assert_true(same_graphs(&one, &many));
         vr_hnsw_graph_free(&many);
     }
@@ -189,14 +92,14 @@ static void samples_make_a_difference(void **state)
     for (size_t i = 0; i < ROWS * DIM; i++)
         items[i] *= (float)(1 + i / DIM % 5);
     for (size_t metric = 0; metric < 2; metric++) {
-        vr_hnsw_plan plan = plan_of(4);
+        vr_hnsw_plan plan = graph_plan(4);
         plan.metric = metric ? VR_METRIC_IP : VR_METRIC_L2;
-        vr_hnsw_graph without = build(&plan, items, ROWS, DIM);
+        vr_hnsw_graph without = must_build_graph(&plan, items, ROWS, DIM);
         plan.queries = &checked;
-        vr_hnsw_graph one = build(&plan, items, ROWS, DIM);
+        vr_hnsw_graph one = must_build_graph(&plan, items, ROWS, DIM);
         plan.threads = 3;
-        vr_hnsw_graph many = build(&plan, items, ROWS, DIM);
-        assert_sound(&one);
+        vr_hnsw_graph many = must_build_graph(&plan, items, ROWS, DIM);
+        assert_sound_graph(&one);
         assert_true(same_graphs(&one, &many));
         assert_false(same_graphs(&one, &without));
         vr_hnsw_graph_free(&many);
@@ -221,15 +124,15 @@ static void samples_that_say_little(void **state)
         for (size_t i = 0; way < 3 && i < 50 * DIM; i++)
             users[i] = way == 0 ? 0.0f : way == 1 ? FLT_MAX : draw_real();
         for (size_t metric = 0; metric < 2; metric++) {
-            vr_hnsw_plan plan = plan_of(4);
+            vr_hnsw_plan plan = graph_plan(4);
             plan.metric = metric ? VR_METRIC_IP : VR_METRIC_L2;
             plan.queries = &queries;
-            vr_hnsw_graph graph = build(&plan, items, ROWS, DIM);
-            assert_sound(&graph);
+            vr_hnsw_graph graph = must_build_graph(&plan, items, ROWS, DIM);
+            assert_sound_graph(&graph);
             vr_hnsw_graph_free(&graph);
         }
     }
-    vr_hnsw_plan plan = plan_of(4);
+    vr_hnsw_plan plan = graph_plan(4);
     vrec_matrix queries = vrec_matrix_f32(users, 50, DIM);
     vr_hnsw_graph graph;
     vrec_error err;
@@ -249,16 +152,17 @@ static void seeds_make_a_difference(void **state)
 {
     enum { ROWS = 2500, DIM = 8 }; /* more than one leaf has */
     float *items = random_items(ROWS, DIM);
-    vr_hnsw_plan plan = plan_of(4);
+    vr_hnsw_plan plan = graph_plan(4);
     static const uint64_t seeds[] = { 0, 12346, 12345 + ((uint64_t)1 << 32), UINT64_MAX };
     (void)state;
-    vr_hnsw_graph first = build(&plan, items, ROWS, DIM);
+    vr_hnsw_graph first = must_build_graph(&plan, items, ROWS, DIM);
     for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         plan.seed = seeds[i];
-        vr_hnsw_graph other = build(&plan, items, ROWS, DIM), again = build(&plan, items, ROWS, DIM);
+        vr_hnsw_graph other = must_build_graph(&plan, items, ROWS, DIM),
+                      again = must_build_graph(&plan, items, ROWS, DIM);
         assert_false(same_graphs(&first, &other));
         assert_true(same_graphs(&other, &again));
-        assert_sound(&other);
+        assert_sound_graph(&other);
         vr_hnsw_graph_free(&other);
         vr_hnsw_graph_free(&again);
     }
@@ -289,10 +193,10 @@ static void the_nearest_is_linked(void **state)
 {
     enum { ROWS = 6000, DIM = 8 };
     float *items = random_items(ROWS, DIM);
-    vr_hnsw_plan plan = plan_of(8);
+    vr_hnsw_plan plan = graph_plan(8);
     size_t linked = 0;
     (void)state;
-    vr_hnsw_graph graph = build(&plan, items, ROWS, DIM);
+    vr_hnsw_graph graph = must_build_graph(&plan, items, ROWS, DIM);
     for (size_t i = 0; i < ROWS; i += 10) {
         float least = FLT_MAX;
         size_t nearest = 0;
@@ -317,7 +221,7 @@ static void the_nearest_is_linked(void **state)
 static void too_many_dimensions_are_refused(void **state)
 {
     float *items = random_items(2, VR_HNSW_POINTS_DIM_MAX + 1);
-    vr_hnsw_plan plan = plan_of(4);
+    vr_hnsw_plan plan = graph_plan(4);
     vr_hnsw_graph graph;
     vrec_error err;
     (void)state;
@@ -328,18 +232,6 @@ static void too_many_dimensions_are_refused(void **state)
 }
 
 /* ---- Building on ---- */
-
-static vr_hnsw_graph build_on(const vr_hnsw_plan *plan, const vr_hnsw_graph *old, const float *items,
-                              size_t rows, size_t dim)
-{
-    vr_hnsw_graph graph;
-    vrec_error err;
-    if (vr_hnsw_build_on(plan, old, items, rows, dim, NULL, &graph, &err) != VREC_OK)
-        fail_msg("%s", err.message);
-    assert_int_equal(graph.rows, rows);
-    assert_memory_equal(graph.levels, old->levels, old->rows);
-    return graph;
-}
 
 static void graphs_that_are_built_on_are_sound(void **state)
 {
@@ -354,19 +246,19 @@ static void graphs_that_are_built_on_are_sound(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t rows = cases[i].rows + cases[i].added, dim = cases[i].dim;
         float *items = random_items(rows, dim);
-        vr_hnsw_plan plan = plan_of(cases[i].m);
+        vr_hnsw_plan plan = graph_plan(cases[i].m);
         vr_hnsw_graph old = { .rows = 0 };
         for (size_t j = 0; j < rows * dim && cases[i].skewed; j++)
             items[j] *= (float)(1 + j / dim % 9);
         plan.metric = cases[i].skewed ? VR_METRIC_IP : VR_METRIC_L2;
         if (cases[i].rows > 0)
-            old = build(&plan, items, cases[i].rows, dim);
+            old = must_build_graph(&plan, items, cases[i].rows, dim);
         else
             vr_hnsw_graph_init(&old, cases[i].m);
-        vr_hnsw_graph one = build_on(&plan, &old, items, rows, dim);
+        vr_hnsw_graph one = must_build_on(&plan, &old, items, rows, dim);
         plan.threads = 3;
-        vr_hnsw_graph many = build_on(&plan, &old, items, rows, dim);
-        assert_sound(&one);
+        vr_hnsw_graph many = must_build_on(&plan, &old, items, rows, dim);
+        assert_sound_graph(&one);
         assert_true(same_graphs(&one, &many));
         vr_hnsw_graph_free(&many);
         vr_hnsw_graph_free(&one);
@@ -404,12 +296,12 @@ static void the_nearest_is_linked_later(void **state)
     enum { ROWS = 3000, DIM = 8 };
     static const size_t steps[] = { 1500, 1501, 2000, 2990, 3000 };
     float *items = random_items(ROWS, DIM);
-    vr_hnsw_plan plan = plan_of(8);
+    vr_hnsw_plan plan = graph_plan(8);
     (void)state;
-    vr_hnsw_graph graph = build(&plan, items, steps[0], DIM);
+    vr_hnsw_graph graph = must_build_graph(&plan, items, steps[0], DIM);
     for (size_t i = 1; i < sizeof steps / sizeof steps[0]; i++) {
-        vr_hnsw_graph more = build_on(&plan, &graph, items, steps[i], DIM);
-        assert_sound(&more);
+        vr_hnsw_graph more = must_build_on(&plan, &graph, items, steps[i], DIM);
+        assert_sound_graph(&more);
         vr_hnsw_graph_free(&graph);
         graph = more;
     }
@@ -424,12 +316,13 @@ static void old_items_hear_of_new_ones(void **state)
 {
     enum { ROWS = 6000, OLD = 3000, DIM = 12 };
     float *items = random_items(ROWS, DIM);
-    vr_hnsw_plan plan = plan_of(4);
+    vr_hnsw_plan plan = graph_plan(4);
     size_t linked = 0;
     (void)state;
     for (size_t i = 0; i < OLD / 2 * DIM; i++)
         items[i] *= 1.5f;
-    vr_hnsw_graph old = build(&plan, items, OLD, DIM), all = build_on(&plan, &old, items, ROWS, DIM);
+    vr_hnsw_graph old = must_build_graph(&plan, items, OLD, DIM),
+                  all = must_build_on(&plan, &old, items, ROWS, DIM);
     for (size_t i = 0; i < OLD / 2; i++) {
         bool hears = false;
         for (size_t j = 0; j < all.degree; j++)
@@ -448,154 +341,16 @@ static void a_new_group_is_reached(void **state)
 {
     enum { ROWS = 2500, OLD = 2000, DIM = 6 };
     float *items = random_items(ROWS, DIM);
-    vr_hnsw_plan plan = plan_of(4);
+    vr_hnsw_plan plan = graph_plan(4);
     (void)state;
     for (size_t i = OLD * DIM; i < ROWS * DIM; i++)
         items[i] += 1000.0f;
-    vr_hnsw_graph old = build(&plan, items, OLD, DIM), all = build_on(&plan, &old, items, ROWS, DIM);
-    assert_sound(&all);
+    vr_hnsw_graph old = must_build_graph(&plan, items, OLD, DIM),
+                  all = must_build_on(&plan, &old, items, ROWS, DIM);
+    assert_sound_graph(&all);
     vr_hnsw_graph_free(&all);
     vr_hnsw_graph_free(&old);
     free(items);
-}
-
-/* ---- Copies ---- */
-
-static bool are_equal(const float *items, size_t dim, uint32_t one, uint32_t other)
-{
-    for (size_t j = 0; j < dim; j++)
-        if (items[one * dim + j] != items[other * dim + j])
-            return false;
-    return true;
-}
-
-/* On level 0 at most three links of a node are to equal ones; the rest of the row goes to others, if there
- * are any. */
-static void assert_few_to_equal_ones(const vr_hnsw_graph *graph, const float *items, size_t dim,
-                                     bool others)
-{
-    for (uint32_t node = 0; node < graph->rows; node++) {
-        const uint32_t *links = vr_hnsw_links(graph, node, 0);
-        size_t equal = 0, count = 0;
-        for (; count < graph->degree && links[count] < graph->rows; count++)
-            equal += are_equal(items, dim, node, links[count]);
-        assert_in_range(equal, 0, 3);
-        if (others)
-            assert_in_range(count - equal, graph->degree - 4, graph->degree);
-    }
-}
-
-/* On level 0 every copy has a link to the first of its equals, which leads to what is near. */
-static void assert_linked_to_first(const vr_hnsw_graph *graph, const float *items, size_t dim)
-{
-    for (uint32_t node = 0; node < graph->rows; node++) {
-        const uint32_t *links = vr_hnsw_links(graph, node, 0);
-        uint32_t first = 0;
-        bool linked = false;
-        while (!are_equal(items, dim, first, node))
-            first++;
-        for (size_t i = 0; i < graph->degree; i++)
-            linked |= links[i] == first;
-        assert_true(linked || first == node);
-    }
-}
-
-/* A search as if a node weren't there finds those that are equal to it. */
-static void assert_found_without_each_other(const vr_hnsw_graph *graph, const float *items, size_t dim)
-{
-    uint8_t *seen = malloc(graph->rows + 1);
-    uint32_t *queue = malloc(graph->rows * sizeof *queue);
-    assert_non_null(seen);
-    assert_non_null(queue);
-    for (uint32_t absent = 0; absent < graph->rows; absent += absent < 100 ? 1 : 97) {
-        if (absent == graph->entry)
-            continue;
-        reached_from(graph, graph->entry, absent, seen, queue);
-        for (uint32_t node = 0; node < graph->rows; node++)
-            assert_true(seen[node] || !are_equal(items, dim, node, absent));
-    }
-    free(seen);
-    free(queue);
-}
-
-enum { COPIES_ROWS = 4000, COPIES_DIM = 12 };
-
-/* The ways in which items stand several times. */
-enum { ZEROS, HALF, GROUPS, TWICE, LONG_AND_SHORT, ALL, COPIES_WAYS };
-
-static float *items_with_copies(size_t way)
-{
-    float *items = random_items(COPIES_ROWS, COPIES_DIM);
-    for (size_t i = 0; i < COPIES_ROWS; i++) {
-        float *item = items + i * COPIES_DIM;
-        size_t like = way == ALL                            ? 0
-                      : way == TWICE                        ? i % (COPIES_ROWS / 2)
-                      : way == GROUPS && i % 4 == 1         ? i % 80
-                      : way == HALF && i % 2 == 1           ? 1
-                      : way == LONG_AND_SHORT && i % 9 == 4 ? 4
-                                                            : i;
-        memcpy(item, items + like * COPIES_DIM, COPIES_DIM * sizeof *item);
-        for (size_t j = 0; way == ZEROS && i % 10 == 3 && j < COPIES_DIM; j++)
-            item[j] = item[j] < 0.0f ? -0.0f : 0.0f;
-        for (size_t j = 0; way == LONG_AND_SHORT && like == i && j < COPIES_DIM; j++)
-            item[j] *= (float)(1 + i % 7);
-    }
-    return items;
-}
-
-static vr_hnsw_plan plan_of_copies(size_t way)
-{
-    vr_hnsw_plan plan = plan_of(8);
-    plan.metric = way == LONG_AND_SHORT ? VR_METRIC_IP : VR_METRIC_L2;
-    return plan;
-}
-
-static void copies_lead_to_others(void **state)
-{
-    (void)state;
-    for (size_t way = 0; way < COPIES_WAYS; way++) {
-        float *items = items_with_copies(way);
-        vr_hnsw_plan plan = plan_of_copies(way);
-        vr_hnsw_graph one = build(&plan, items, COPIES_ROWS, COPIES_DIM);
-        plan.threads = 3;
-        vr_hnsw_graph many = build(&plan, items, COPIES_ROWS, COPIES_DIM);
-        assert_sound(&one);
-        assert_few_to_equal_ones(&one, items, COPIES_DIM, way != ALL);
-        assert_linked_to_first(&one, items, COPIES_DIM);
-        assert_found_without_each_other(&one, items, COPIES_DIM);
-        assert_true(same_graphs(&one, &many));
-        vr_hnsw_graph_free(&many);
-        vr_hnsw_graph_free(&one);
-        free(items);
-    }
-}
-
-/* Many at a time, few, and one by one; some of them equal to old ones, some to each other. */
-static void copies_that_are_added_lead_to_others(void **state)
-{
-    static const size_t steps[] = { 900, 2400, 2900, 2901, 2902, 2903, 2904, 3990, 4000 };
-    (void)state;
-    for (size_t way = 0; way < COPIES_WAYS; way++) {
-        float *items = items_with_copies(way);
-        vr_hnsw_plan plan = plan_of_copies(way);
-        vr_hnsw_graph graph = build(&plan, items, steps[0], COPIES_DIM);
-        for (size_t i = 1; i < sizeof steps / sizeof steps[0]; i++) {
-            vr_hnsw_graph more = build_on(&plan, &graph, items, steps[i], COPIES_DIM);
-            plan.threads = 3;
-            vr_hnsw_graph many = build_on(&plan, &graph, items, steps[i], COPIES_DIM);
-            plan.threads = 1;
-            assert_true(same_graphs(&more, &many));
-            vr_hnsw_graph_free(&many);
-            vr_hnsw_graph_free(&graph);
-            graph = more;
-        }
-        assert_sound(&graph);
-        assert_few_to_equal_ones(&graph, items, COPIES_DIM, way != ALL);
-        assert_linked_to_first(&graph, items, COPIES_DIM);
-        assert_found_without_each_other(&graph, items, COPIES_DIM);
-        vr_hnsw_graph_free(&graph);
-        free(items);
-    }
 }
 
 /* ---- Progress ---- */
@@ -621,7 +376,7 @@ static void a_build_can_be_stopped(void **state)
 {
     enum { ROWS = 2500, DIM = 4 }; /* more than one leaf has */
     float *items = random_items(ROWS, DIM);
-    vr_hnsw_plan plan = plan_of(4);
+    vr_hnsw_plan plan = graph_plan(4);
     patience all = { .most = INT32_MAX };
     vrec_progress progress = { .struct_size = sizeof progress, .report = lose_patience, .context = &all };
     vr_hnsw_graph graph;
@@ -657,8 +412,6 @@ int main(void)
         cmocka_unit_test(the_nearest_is_linked_later),
         cmocka_unit_test(old_items_hear_of_new_ones),
         cmocka_unit_test(a_new_group_is_reached),
-        cmocka_unit_test(copies_lead_to_others),
-        cmocka_unit_test(copies_that_are_added_lead_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
