@@ -115,6 +115,21 @@ static void copies_lead_to_others(void **state)
     }
 }
 
+/* The more links, the smaller a part of the first one's neighbours is looked at for the second's sake. */
+static void copies_with_many_links(void **state)
+{
+    float *items = items_with_copies(TWICE);
+    vr_hnsw_plan plan = graph_plan(100);
+    (void)state;
+    vr_hnsw_graph graph = must_build_graph(&plan, items, ROWS, DIM);
+    assert_sound_graph(&graph);
+    assert_few_to_equal_ones(&graph, items, DIM, true);
+    assert_linked_to_first(&graph, items, DIM);
+    assert_found_without_each_other(&graph, items, DIM);
+    vr_hnsw_graph_free(&graph);
+    free(items);
+}
+
 /* Many at a time, few, and one by one; some of them equal to old ones, some to each other. */
 static void copies_that_are_added_lead_to_others(void **state)
 {
@@ -147,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_lead_to_others),
+        cmocka_unit_test(copies_with_many_links),
         cmocka_unit_test(copies_that_are_added_lead_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

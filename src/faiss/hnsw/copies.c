@@ -22,6 +22,8 @@
 #include "base/memory.h"
 #include "core/matrix.h"
 
+enum { SHARED_MAX = 64 /* links of the first of equal ones, whose targets it shares with the second */ };
+
 /* ---- Who is equal ---- */
 
 /* Of the values, where 0 and -0 are the same. */
@@ -294,11 +296,13 @@ static void link_beside(const linking *l, uint32_t first, uint32_t beside)
         *place = beside;
 }
 
-/* Every other one of the first one's neighbours that links to it links to the second instead. */
+/* Every other one of the first one's neighbours that links to it links to the second instead; of many, a
+ * part is enough, as each is looked through for that link. */
 static void share_neighbours(const linking *l, uint32_t first, uint32_t second)
 {
     const uint32_t *row = row_of(l, first);
-    for (size_t i = 1; i < l->degree && row[i] < l->graph->rows; i += 2) {
+    size_t count = vr_min(l->degree, SHARED_MAX);
+    for (size_t i = 1; i < count && row[i] < l->graph->rows; i += 2) {
         uint32_t *link = find_link(l, row[i], first);
         if (link && l->copies->first[row[i]] != first && !find_link(l, row[i], second))
             *link = second;
