@@ -472,18 +472,20 @@ vrec_status vr_auto_build(const vrec_builder *builder, const vrec_matrix *items,
                           vrec_indexer **out, vrec_error *err)
 {
     choice c = { .builder = builder, .items = items, .build = build };
-    int64_t recall, asked = 0;
-    if (!is_given(&c, "target_recall", &recall) || recall <= 0 || recall >= VR_OPTION_ONE)
+    int64_t unused, asked = 0;
+    if (!is_given(&c, "target_recall", &unused))
         return vr_fail_at(
             err, VREC_INVALID, vr_in("target_recall"),
             "%s: index_type=auto is chosen for a recall; give target_recall, a number between 0 "
             "and 1, such as 0.95",
             builder->backend->name);
-    c.recall = (double)recall / VR_OPTION_ONE;
+    vrec_status status = vr_recall_of_build(builder, &c.recall, err);
+    if (status != VREC_OK)
+        return status;
     c.one_by_one = is_given(&c, "asked", &asked) && asked == 1;
     if (is_given(&c, "memory", &c.most_bytes))
         c.most_bytes *= 1000000;
-    vrec_status status = run(&c, out, err);
+    status = run(&c, out, err);
     if (status != VREC_OK) {
         vrec_indexer_free(*out);
         *out = NULL;

@@ -122,20 +122,28 @@ vrec_status vr_build_tuned(const vrec_builder *builder, const vrec_matrix *items
     return status;
 }
 
+vrec_status vr_recall_of_build(const vrec_builder *builder, double *recall, vrec_error *err)
+{
+    int64_t value = builder->options.value[vr_options_place(&builder->options, "target_recall")];
+    *recall = (double)value / VR_OPTION_ONE;
+    if (*recall > 0 && *recall < 1)
+        return VREC_OK;
+    return vr_fail_at(err, VREC_INVALID, vr_in("target_recall"),
+                      "%s: target_recall is %.6g; a build takes a number between 0 and 1, such as 0.95%s",
+                      builder->backend->name, *recall, *recall >= 1 ? VR_EXACT_FINDS_ALL : "");
+}
+
 vrec_status vr_build_for_recall(const vrec_builder *builder, const vrec_matrix *items,
                                 const vrec_build *build, vrec_indexer **out, vrec_error *err)
 {
     vrec_builder without = *builder; /* its texts are the builder's */
     vrec_tuning tuning;
     char shortfall[VR_SHORTFALL];
-    int64_t recall = builder->options.value[vr_options_place(&builder->options, "target_recall")];
+    double recall;
     *out = NULL;
-    if (recall <= 0 || recall >= VR_OPTION_ONE)
-        return vr_fail_at(err, VREC_INVALID, vr_in("target_recall"),
-                          "%s: target_recall is %.6g; a build takes a number between 0 and 1, such as 0.95",
-                          builder->backend->name, (double)recall / VR_OPTION_ONE);
-    vrec_status status = vr_options_set(&without.options, "target_recall", "none", err);
-    return status == VREC_OK ? vr_build_tuned(&without, items, build, (double)recall / VR_OPTION_ONE, out,
-                                              &tuning, shortfall, err)
+    vrec_status status = vr_recall_of_build(builder, &recall, err);
+    if (status == VREC_OK)
+        status = vr_options_set(&without.options, "target_recall", "none", err);
+    return status == VREC_OK ? vr_build_tuned(&without, items, build, recall, out, &tuning, shortfall, err)
                              : status;
 }

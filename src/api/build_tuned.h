@@ -13,6 +13,9 @@ vrec_status vr_build_tuned(const vrec_builder *builder, const vrec_matrix *items
                            double recall, vrec_indexer **out, vrec_tuning *tuning, char *shortfall,
                            vrec_error *err);
 
+/* The recall that the builder's options ask for, a number above 0 and below 1. Errors: VREC_INVALID. */
+vrec_status vr_recall_of_build(const vrec_builder *builder, double *recall, vrec_error *err);
+
 /* The same to the recall that the builder's options ask for. */
 vrec_status vr_build_for_recall(const vrec_builder *builder, const vrec_matrix *items,
                                 const vrec_build *build, vrec_indexer **out, vrec_error *err);

@@ -153,8 +153,8 @@ static vrec_status check(const vrec_indexer *indexer, const vrec_tuning_options 
     *top_k = asked->top_k > 0 ? asked->top_k : 10;
     if (!(asked->recall > 0 && asked->recall < 1))
         return vr_fail_at(err, VREC_INVALID, vr_in("recall"),
-                          "tuning: recall is %g; it takes a number between 0 and 1, such as 0.95",
-                          asked->recall);
+                          "tuning: recall is %g; it takes a number between 0 and 1, such as 0.95%s",
+                          asked->recall, asked->recall == 1 ? VR_EXACT_FINDS_ALL : "");
     if (*top_k > VREC_MAX_TOP_K)
         return vr_fail_at(err, VREC_INVALID, vr_in("top_k"), "tuning: top_k is %zu; it takes 1 to %d",
                           *top_k, VREC_MAX_TOP_K);

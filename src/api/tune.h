@@ -6,6 +6,9 @@
 
 enum { VR_SHORTFALL = 160 };
 
+/* Where somebody asks for a recall of 1, which no tuning can promise. */
+#define VR_EXACT_FINDS_ALL "; exact search finds all (faiss, index_type=Flat)"
+
 /* vrec_tune(); but where the recall is out of reach, and shortfall has VR_SHORTFALL bytes, that is told
  * there, and the setting is the least with the most recall. Otherwise shortfall becomes "". */
 vrec_status vr_tune(const vrec_indexer *indexer, const vrec_tuning_options *options, vrec_tuning *tuning,

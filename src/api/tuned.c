@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/tuned.h"
 
+#include "api/tune.h"
 #include "base/memory.h"
 
 #include <inttypes.h>
@@ -149,6 +150,11 @@ vrec_status vr_tuned_apply(const vrec_indexer *indexer, const vr_index *index, s
                           "%zu; tune it first, with recall %.6g and top_k %zu",
                           top_k, recall, top_k);
     int64_t setting = find_setting(tuned, recall, &best);
+    if (setting == 0 && recall >= 1)
+        return vr_fail_at(err, VREC_INVALID, vr_in("target_recall"),
+                          "query: target_recall is 1, but the tuning for top_k %zu only tried as far as "
+                          "%.4g" VR_EXACT_FINDS_ALL,
+                          top_k, best);
     if (setting == 0)
         return vr_fail_at(err, VREC_INVALID, vr_in("target_recall"),
                           "query: target_recall is %.6g, but the tuning for top_k %zu only tried as far as "

@@ -45,7 +45,8 @@ def test_what_makes_no_sense(folder):
     np.save("items.npy", np.zeros((50, 8), np.float32))
     build = ("build", "faiss", "items.npy", "-o", "i.index")
     fail(1, "give target_recall", *build, "--index_type", "auto")
-    fail(1, "target_recall is 1; a build takes", *build, "--target_recall", 1)
+    for kind in ((), ("--index_type", "auto")):
+        fail(1, "target_recall is 1; a build takes", *build, *kind, "--target_recall", 1)
     fail(1, "efSearch is given, but with target_recall", *build, "--index_type", "HNSW", "--target_recall", 0.9,
          "--efSearch", 20)
     fail(1, "asked is for index_type=auto", *build, "--asked", "one")

@@ -168,7 +168,7 @@ static void what_cant_be_is_refused(void **state)
 {
     (void)state;
     refuse("index_type=auto", ROWS, "give target_recall");
-    refuse("index_type=auto,target_recall=1", ROWS, "give target_recall");
+    refuse("index_type=auto,target_recall=1", ROWS, "target_recall is 1; a build takes");
     refuse("index_type=auto,target_recall=0.9,m=8", ROWS, "m is for index_type=HNSW");
     refuse("index_type=HNSW,memory=100", ROWS, "memory is for index_type=auto");
     refuse("index_type=auto,target_recall=0.9,memory=1", ROWS, "fits into memory=1 MB");

@@ -290,7 +290,8 @@ static void assert_targets(const char *backend, const char *options, double reca
     assert_true(found >= recall - 0.15 && found <= tuning.recall);
     assert_true(found < tuning.recall || strstr(options, "HNSW")); /* whose least finds much already */
     assert_failed(query(indexer, TOP_K + 1, wanted, &err), &err, VREC_INVALID, "had none for top_k 11");
-    assert_failed(query(indexer, TOP_K, "target_recall=1", &err), &err, VREC_INVALID, "only tried as far");
+    assert_failed(query(indexer, TOP_K, "target_recall=1", &err), &err, VREC_INVALID,
+                  "exact search finds all");
     tune_to(indexer, 0.5, TOP_K + 1, &tuning); /* which the other tuning survives */
     assert_int_equal(query(indexer, TOP_K + 1, "target_recall=0.5", &err), VREC_OK);
     assert_true(recall_of(indexer, exact, wanted) >= recall);
