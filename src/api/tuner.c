@@ -11,11 +11,11 @@
 #include <stdio.h>
 
 enum {
-    TIMES = 3,          /* that a setting is timed, */
-    TIMED_US = 200000,  /* unless that takes longer */
-    MOST_IDLE = 4,      /* that more finds nothing, before it is given up; */
-    HEAP = 4096,        /* in a graph not before so many candidates: equal items hold a search until it
-                           keeps more than they are */
+    TIMES = 3,         /* that a setting is timed, */
+    TIMED_US = 200000, /* unless that takes longer */
+    MOST_IDLE = 4,     /* that more finds nothing, before it is given up; */
+    HEAP = 4096, /* in a graph not before so many candidates: items that are all as near, or nearly, hold
+                    a search until it keeps more than they are; equal ones in FAISS's graphs alone */
     UNSET_TEXT = 32,    /* room for what a knob unsets */
     EXPECTED_STEPS = 24 /* for progress */
 };
