@@ -36,6 +36,7 @@ typedef enum cli_flag_id {
     CLI_FROM,
     CLI_LABELS,
     CLI_SAMPLE,
+    CLI_LEARNED,
     CLI_TUNED,
     CLI_RECALL,
     CLI_QUERIES,

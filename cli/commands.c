@@ -15,6 +15,8 @@ const cli_flag cli_flags[CLI_FLAGS] = {
                      "the items' ids: a list of integers, or a text with a line for each" },
     [CLI_SAMPLE] = { "queries", 0, "FILE",
                      "queries like those to come: to tune on, and a graph learns from them" },
+    [CLI_LEARNED] = { "queries", 0, "FILE",
+                      "queries like those to come, some thousands: links are made for them" },
     [CLI_TUNED] = { "output", 'o', "FILE", "write the index, with the setting in it, to FILE" },
     [CLI_RECALL] = { "recall", 0, "R", "the share of the truly nearest to find; default 0.95" },
     [CLI_QUERIES] = { "queries", 0, "FILE", "queries like those to come; else items of the index are" },
@@ -63,8 +65,9 @@ const cli_command cli_commands[] = {
           "--ids gives the items ids of their own: number i, or line i of a text, is row i's. Texts, and\n"
           "the numbers of a forest, go to INDEX.ids, which stays beside INDEX and is found by itself.\n"
           "\n"
-          "ITEMS may be an index: its items, with their ids, become those of the new one. One of FAISS's\n"
-          "is known by itself; a forest needs --from annoy,d=64,metric=angular.\n"
+          "ITEMS may be an index: the new one gets its items, with their ids, but not its metric: say\n"
+          "--metric, too. One of FAISS's is known by itself; a forest needs\n"
+          "--from annoy,d=64,metric=angular.\n"
           "\n"
           "--index_type auto with --target_recall 0.95 builds and tunes Flat, IVF or HNSW, whichever is\n"
           "fastest here with that recall, and prints the options that repeat it. --asked one is for\n"
@@ -101,7 +104,8 @@ const cli_command cli_commands[] = {
           "queries x K go to files instead, where unused slots hold id -1 and distance inf, or -inf if a\n"
           "larger distance is nearer.\n"
           "\n"
-          "Fewer than K results come when fewer items are left, and none for a query with a NaN or Inf.\n"
+          "Fewer than K results come where fewer items are left, or an approximate search finds no more\n"
+          "(--fill yes compares with all then). A query with a NaN or Inf gets none.\n"
           "\n"
           "--exclude takes the rows of a sparse matrix (CSR): query i excludes the ids numbered\n"
           "OFFSETS[i] up to before OFFSETS[i + 1] of IDS, in ascending order. Both files hold integers.\n"
@@ -238,7 +242,7 @@ const cli_command cli_commands[] = {
       .summary = "make the graph of an index anew, so that more is found, faster",
       .operands = "[BACKEND] INDEX",
       .needs = "-o FILE",
-      .flags = BIT(CLI_OUTPUT) | BIT(CLI_SAMPLE) | BIT(CLI_QUIET) | BIT(CLI_HELP),
+      .flags = BIT(CLI_OUTPUT) | BIT(CLI_LEARNED) | BIT(CLI_QUIET) | BIT(CLI_HELP),
       .stages = "open",
       .details =
           "For HNSW, also of FAISS's own making, whose graphs of inner products lead to a part of the\n"
@@ -246,7 +250,7 @@ const cli_command cli_commands[] = {
           "as vrec build makes them, and lead to every item. FILE may be INDEX, which is replaced when\n"
           "all is done. FAISS is faster with it, too.\n"
           "\n"
-          "--queries is most for two-tower models with IP: give some thousands of users.",
+          "--queries is most for two-tower models with IP: give users. What the same ones want is linked.",
       .examples = "vrec build faiss --index_type HNSW items.npy -o graph.index\n"
                   "vrec optimize graph.index -o graph.index\n"
                   "vrec optimize graph.index --queries users.npy -o better.index",

@@ -54,7 +54,7 @@ int cli_optimize(const cli_args *args)
     static const cli_change change = { optimize, print_summary };
     vrec_data *sample = NULL;
     vrec_error err;
-    const char *path = args->values[CLI_SAMPLE][0];
+    const char *path = args->values[CLI_LEARNED][0];
     if (!(vrec_backend_can(args->backend) & VREC_CAN_OPTIMIZE))
         return cli_fail_usage(args->command->name,
                               "%s: nothing is to optimize there; this is for graphs of %s", args->backend,
