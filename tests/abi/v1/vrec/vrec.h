@@ -314,9 +314,9 @@ typedef struct vrec_build {
  * and tunes it: to build's queries, or to items of its own. The facts "chosen", an option string that
  * repeats it, and "because" say what and why. Times decide, so the same seed may give another file another
  * time. Cost: exact search of all items, tried for some tenths of a second (of 64 million values, if they
- * have more), and lists and a graph of a sixteenth of the items, at least 4000, at most 40000, tuned: a
- * second or two of two cores for few items, a tenth of a graph's build for many, which is up to half of one
- * of lists; then the build, and a tuning.
+ * have more), and lists and a graph of 2500 items, tuned; where two kinds come near each other, those once
+ * more of a 32nd of the items, at most 20000. That is up to a seventh of the build of 100 000 items, and
+ * half of that of 10 000. Then the build, and a tuning.
  *
  * Another kind with target_recall is tuned, too, when it is built, to that recall of 10 results: on
  * build's queries, a graph on half of them, 1000 at most, which it then doesn't learn from, or on items of
