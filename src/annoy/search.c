@@ -21,11 +21,11 @@ typedef struct search {
     const vr_simd *simd;
     const vr_records *codes; /* or NULL */
     vr_annoy_limits limits;
-    size_t k, room; /* results; candidates at the most */
-    size_t portion; /* queries that a thread takes at a time */
-    bool filtered;  /* somebody may not be returned */
-    bool fills;     /* no row is to be short while there are items */
-    size_t allowed; /* rows, by the bitmap that all queries share; all where there is none */
+    size_t k, room;          /* results; candidates at the most */
+    size_t portion;          /* queries that a thread takes at a time */
+    bool filtered;           /* somebody may not be returned */
+    bool fills;              /* no row is to be short while there are items */
+    vr_filter_counts counts; /* of what bitmaps allow */
 } search;
 
 /* One thread's part. */
@@ -54,23 +54,23 @@ static bool is_narrow(const search *s, size_t allowed)
 static size_t allowed_to(const search *s, size_t row)
 {
     const vr_filter *filter = &s->query->filter;
-    size_t rows = s->forest->base.rows;
-    size_t allowed = filter->allow_stride > 0 ? vr_filter_allowed(filter, row, rows) : s->allowed;
+    size_t allowed = vr_filter_counted(filter, &s->counts, row);
     return allowed - vr_min(allowed, vr_filter_excluded(filter, row));
 }
 
 /* Makes room for the items of those queries that may get few. */
-static void plan_filter(search *s)
+static vrec_status plan_filter(search *s, vrec_error *err)
 {
     const vr_filter *filter = &s->query->filter;
-    size_t rows = s->forest->base.rows;
+    size_t rows = s->forest->base.rows, queries = s->query->queries->rows;
     s->filtered = vr_filter_is_set(filter);
-    s->allowed = filter->allow_stride > 0 ? rows : vr_filter_allowed(filter, 0, rows);
-    for (size_t row = 0; s->filtered && row < s->query->queries->rows; row++) {
+    vrec_status status = vr_filter_count(filter, queries, rows, s->query->threads, &s->counts, err);
+    for (size_t row = 0; s->filtered && row < queries && status == VREC_OK; row++) {
         size_t allowed = allowed_to(s, row);
         if (is_narrow(s, allowed))
             s->room = vr_max(s->room, vr_min(allowed + vr_filter_excluded(filter, row), rows) + 1);
     }
+    return status;
 }
 
 /* Makes all items that the query may get its candidates, if they are few. */
@@ -225,14 +225,12 @@ vrec_status vr_annoy_query(vr_index *indexer, const vr_query *query, vrec_error 
     /* The last leaf may give more than were asked for; and one more is written before it is known. */
     s.room = (size_t)vr_min(vr_max(s.limits.searchk, s.k), indexer->rows) + forest->layout.capacity + 1;
     s.room = vr_min(s.room, indexer->rows + 1);
-    plan_filter(&s);
+    vrec_status status = plan_filter(&s, err);
     s.portion = vr_min(VR_ANNOY_TOGETHER, query->queries->rows / threads);
     size_t candidates = (size_t)vr_min(s.limits.searchk, indexer->rows);
-    if (vr_annoy_wants_codes(candidates, s.k)) {
+    if (status == VREC_OK && vr_annoy_wants_codes(candidates, s.k)) {
         candidates *= query->queries->rows;
-        vrec_status status = vr_annoy_get_codes(forest, query, candidates, query->threads, &s.codes, err);
-        if (status != VREC_OK)
-            return status;
+        status = vr_annoy_get_codes(forest, query, candidates, query->threads, &s.codes, err);
     }
     vr_work work = { .threads = threads,
                      .count = query->queries->rows,
@@ -244,5 +242,8 @@ vrec_status vr_annoy_query(vr_index *indexer, const vr_query *query, vrec_error 
                      .unit = "queries",
                      .steps = 1,
                      .total_steps = query->queries->rows };
-    return vr_work_do(&work, err);
+    if (status == VREC_OK)
+        status = vr_work_do(&work, err);
+    vr_filter_counts_free(&s.counts);
+    return status;
 }

@@ -2,6 +2,8 @@
 #ifndef VR_CORE_FILTER_H
 #define VR_CORE_FILTER_H
 
+#include "vrec/vrec.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -70,6 +72,22 @@ static inline bool vr_filter_is_set(const vr_filter *filter)
 
 /* How many of an index's rows query q's bitmap allows; all where there is none. */
 size_t vr_filter_allowed(const vr_filter *filter, size_t q, size_t rows);
+
+/* The same of all queries, counted once. */
+typedef struct vr_filter_counts {
+    size_t all;        /* where they share a bitmap, or there is none */
+    uint32_t *of_user; /* where users have their own; else NULL */
+} vr_filter_counts;
+
+/* Counts for that many queries of an index of at most 2^32 - 1 rows; what it holds is to be freed. */
+vrec_status vr_filter_count(const vr_filter *filter, size_t queries, size_t rows, size_t threads,
+                            vr_filter_counts *out, vrec_error *err);
+void vr_filter_counts_free(vr_filter_counts *counts);
+
+static inline size_t vr_filter_counted(const vr_filter *filter, const vr_filter_counts *counts, size_t q)
+{
+    return counts->of_user ? counts->of_user[vr_filter_user(filter, q)] : counts->all;
+}
 
 /* How many ids query q excludes, some perhaps twice, or of no row. */
 size_t vr_filter_excluded(const vr_filter *filter, size_t q);

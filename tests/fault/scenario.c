@@ -164,14 +164,13 @@ static int64_t id_of(const vrec_indexer *indexer, size_t row)
     return small && kinds[kind].ids ? kinds[kind].ids[row] : (int64_t)row;
 }
 
-static vrec_status ask(const vrec_indexer *indexer, const vrec_matrix *queries, int32_t threads,
-                       vrec_error *err)
+static vrec_status ask_with(const vrec_query_options *options, const vrec_indexer *indexer,
+                            const vrec_matrix *queries, vrec_error *err)
 {
     int64_t ids[ASKED * TOP_K];
     float distances[ASKED * TOP_K];
     int64_t counts[ASKED];
-    vrec_query_options options = { .struct_size = sizeof options, .threads = threads };
-    vrec_status status = vrec_query(indexer, queries, TOP_K, &options,
+    vrec_status status = vrec_query(indexer, queries, TOP_K, options,
                                     &(vrec_results){ sizeof(vrec_results), ids, distances, counts }, err);
     for (size_t i = 0; i < queries->rows * TOP_K; i += TOP_K) {
         assert_int_equal(ids[i], status == VREC_OK ? id_of(indexer, i / TOP_K) : -1);
@@ -181,10 +180,36 @@ static vrec_status ask(const vrec_indexer *indexer, const vrec_matrix *queries, 
     return status;
 }
 
+static vrec_status ask(const vrec_indexer *indexer, const vrec_matrix *queries, int32_t threads,
+                       vrec_error *err)
+{
+    vrec_query_options options = { .struct_size = sizeof options, .threads = threads };
+    return ask_with(&options, indexer, queries, err);
+}
+
 static vrec_status ask_built(world *w)
 {
     vrec_matrix queries = items_of_kind();
     return ask(w->built, &queries, 1, &w->err);
+}
+
+/* Two users, each with a bitmap of who is allowed: everybody. Graphs and forests count how many that are.
+ */
+static vrec_status ask_with_bitmaps(world *w)
+{
+    enum { USERS = 2 };
+    static uint8_t all[USERS * (MANY + 7) / 8];
+    size_t rows = vrec_rows(w->built), stride = (rows + 7) / 8;
+    vrec_matrix queries = vrec_matrix_f32(kinds[kind].items, USERS, DIM);
+    vrec_query_options options = { .struct_size = sizeof options,
+                                   .threads = 1,
+                                   .allow = all,
+                                   .allow_rows = rows,
+                                   .allow_stride = stride };
+    if (!strstr(kinds[kind].options, "HNSW") && strcmp(kinds[kind].backend, "annoy") != 0)
+        return VREC_OK;
+    memset(all, 0xff, USERS * stride);
+    return ask_with(&options, w->built, &queries, &w->err);
 }
 
 /* An item is the only interest of a user, who may get nothing else. */
@@ -357,9 +382,9 @@ static vrec_status optimize(world *w)
 }
 
 static vrec_status (*const steps[])(world *w) = {
-    make_builder, estimate,      build_index,  ask_built, ask_of_interests, save_index,
-    open_saved,   look_at_facts, verify_saved, save_data, open_data,        ask_data,
-    convert_data, copy_vectors,  optimize,     evaluate,  compare,          add_items
+    make_builder, estimate,      build_index,  ask_built, ask_with_bitmaps, ask_of_interests, save_index,
+    open_saved,   look_at_facts, verify_saved, save_data, open_data,        ask_data,         convert_data,
+    copy_vectors, optimize,      evaluate,     compare,   add_items
 };
 
 /* ---- Scenarios ---- */

@@ -84,6 +84,31 @@ static void how_many_a_query_may_get(void **state)
     assert_int_equal(vr_filter_allowed(&lists, 0, 77), 77);
 }
 
+/* Every user's bitmap is counted, whoever shares it; more than one portion of them. */
+static void counts_of_all_queries(void **state)
+{
+    enum { USERS = 60, STRIDE = 26, BITS = 204 };
+    static uint8_t bitmaps[USERS * STRIDE];
+    (void)state;
+    for (size_t i = 0; i < sizeof bitmaps; i++)
+        bitmaps[i] = (uint8_t)(i * i >> 3 ^ i);
+    vr_filter filters[] = {
+        { .allow = NULL },
+        { .allow = bitmaps, .allow_rows = BITS },
+        { .allow = bitmaps, .allow_rows = BITS, .allow_stride = STRIDE },
+        { .allow = bitmaps, .allow_rows = BITS, .allow_stride = STRIDE, .interests = 3 }
+    };
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
+        for (size_t queries = 0; queries <= USERS; queries += queries < 2 ? 1 : USERS - 2) {
+            vr_filter_counts counts;
+            assert_int_equal(vr_filter_count(&filters[i], queries, BITS, 3, &counts, NULL), VREC_OK);
+            for (size_t q = 0; q < queries; q++)
+                assert_int_equal(vr_filter_counted(&filters[i], &counts, q),
+                                 vr_filter_allowed(&filters[i], q, BITS));
+            vr_filter_counts_free(&counts);
+        }
+}
+
 /* ---- Bitmaps ---- */
 
 static bool bit_of(size_t q, size_t row)
@@ -182,6 +207,7 @@ int main(void)
         cmocka_unit_test(lists_of_every_query),
         cmocka_unit_test(one_list_for_all),
         cmocka_unit_test(how_many_a_query_may_get),
+        cmocka_unit_test(counts_of_all_queries),
         cmocka_unit_test(bitmaps),
         cmocka_unit_test(rows_with_ids),
         cmocka_unit_test(results_go_where_they_belong),

@@ -37,7 +37,7 @@ typedef struct search {
     const vr_hnsw_codes *codes; /* that walks go by; or NULL */
     size_t ef;                  /* efSearch; from plan() on, how many candidates a walk keeps */
     size_t k;                   /* results */
-    size_t in_bitmap;           /* rows that the one bitmap of all queries allows */
+    vr_filter_counts counts;    /* of what bitmaps allow */
     size_t pool;                /* room of the pools */
     bool floods;                /* some query may reach for everything */
     bool fills;                 /* no row is to be short while there are items */
@@ -68,8 +68,7 @@ typedef struct scope {
 static scope scope_of(const search *s, size_t row)
 {
     const vr_filter *f = &s->filter;
-    size_t rows = s->hnsw->index.base.rows, excluded = vr_filter_excluded(f, row);
-    size_t allowed = f->allow && f->allow_stride == 0 ? s->in_bitmap : vr_filter_allowed(f, row, rows);
+    size_t excluded = vr_filter_excluded(f, row), allowed = vr_filter_counted(f, &s->counts, row);
     return (scope){ .filtered = f->allow || excluded > 0 || s->hnsw->index.hidden > 0,
                     .allowed = allowed - vr_min(allowed, excluded) };
 }
@@ -108,21 +107,21 @@ static size_t candidates(const search *s, size_t ef)
     return vr_min(vr_max(ef, k + k / 4 + 4), most);
 }
 
-static void plan(search *s)
+static vrec_status plan(search *s, vrec_error *err)
 {
     const vr_hnsw *hnsw = s->hnsw;
-    size_t rows = hnsw->index.base.rows;
+    size_t rows = hnsw->index.base.rows, queries = s->query->queries->rows;
     s->k = vr_min(s->query->top_k, rows);
     s->ef = candidates(s, vr_min(vr_max(s->ef, s->k), rows));
-    if (s->filter.allow && s->filter.allow_stride == 0)
-        s->in_bitmap = vr_filter_allowed(&s->filter, 0, rows);
-    for (size_t row = 0; row < s->query->queries->rows; row++) {
+    vrec_status status = vr_filter_count(&s->filter, queries, rows, s->query->threads, &s->counts, err);
+    for (size_t row = 0; row < queries && status == VREC_OK; row++) {
         scope which = scope_of(s, row);
         if (walk_pays(s, which))
             s->pool = vr_max(s->pool, pool_of(s, which));
         else
             s->floods |= !which.filtered;
     }
+    return status;
 }
 
 /* ---- One query ---- */
@@ -343,9 +342,8 @@ vrec_status vr_hnsw_query(vr_index *indexer, const vr_query *query, vrec_error *
         s.stretch = stretch_of(options->value[VR_FAISS_GAMMA]);
     if (s.codes && !vr_hnsw_codes_complete(hnsw->codes))
         status = vr_hnsw_codes_go_on(hnsw->codes, rows, query->threads, query->progress, err);
-    if (status != VREC_OK)
-        return status;
-    plan(&s);
+    if (status == VREC_OK)
+        status = plan(&s, err);
     vr_work work = { .threads = query->threads,
                      .count = rows,
                      .portion = PORTION,
@@ -356,5 +354,8 @@ vrec_status vr_hnsw_query(vr_index *indexer, const vr_query *query, vrec_error *
                      .unit = "queries",
                      .steps = 1,
                      .total_steps = rows };
-    return vr_work_do(&work, err);
+    if (status == VREC_OK)
+        status = vr_work_do(&work, err);
+    vr_filter_counts_free(&s.counts);
+    return status;
 }
