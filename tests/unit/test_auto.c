@@ -7,12 +7,14 @@
 #include "support/random.h"
 #include "vrec/vrec.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ROWS = 20000, DIM = 16, QUERIES = 300, TOP_K = 10 };
+enum { WIDE = 48, APART = 400, ASKERS = 1000 };
 
 static float *items, *queries;
 
@@ -184,6 +186,59 @@ static void memory_rules_out_what_doesnt_fit(void **state)
     vrec_indexer_free(indexer);
 }
 
+/* Items on a sphere, and a few close together a bit further in, which are in every trial. */
+static float *make_sphere(void)
+{
+    float *sphere = malloc(ROWS * WIDE * sizeof *sphere);
+    assert_non_null(sphere);
+    for (size_t i = 0; i < ROWS; i++) {
+        float *item = sphere + i * WIDE, square = 0.0f;
+        for (size_t j = 0; j < WIDE; j++) {
+            item[j] = draw_real();
+            square += item[j] * item[j];
+        }
+        for (size_t j = 0; j < WIDE; j++)
+            item[j] = i % APART > 0 ? item[j] / sqrtf(square) : 0.001f * item[j] + (j == 0 ? 0.9f : 0.0f);
+    }
+    return sphere;
+}
+
+/* A trial asks every tenth, which is among the few. The others are in the middle of the sphere, to which
+ * the few are the nearest, too; but all other lists have their means nearer by, so that in many more lists
+ * nothing more is found. */
+static float *make_askers(void)
+{
+    float *askers = malloc(ASKERS * WIDE * sizeof *askers);
+    assert_non_null(askers);
+    for (size_t i = 0; i < ASKERS * WIDE; i++)
+        askers[i] = 0.001f * draw_real() + (i % WIDE == 0 && i / WIDE % 10 == 0 ? 0.9f : 0.0f);
+    return askers;
+}
+
+/* Lists, chosen by a trial, fall short of the recall. Graphs wouldn't; memory rules them out. As times
+ * choose, a busy machine may need several trials. */
+static void where_its_choice_falls_short_it_goes_on(void **state)
+{
+    float *sphere = make_sphere(), *askers = make_askers();
+    const vrec_matrix matrix = vrec_matrix_f32(sphere, ROWS, WIDE);
+    const vrec_matrix asked = vrec_matrix_f32(askers, ASKERS, WIDE);
+    const vrec_build how = { .struct_size = sizeof how, .queries = &asked };
+    bool lists_were_chosen = false;
+    (void)state;
+    for (int i = 0; i < 5 && !lists_were_chosen; i++) {
+        vrec_indexer *indexer = must_build_index(
+            "faiss", "index_type=auto,target_recall=0.9,queries=one,memory=7", &matrix, &how);
+        lists_were_chosen = strstr(fact_text(indexer, "because"), "; of all items IVF finds 0.1");
+        assert_string_equal(fact_text(indexer, "index_type"), "Flat");
+        assert_string_equal(fact_text(indexer, "chosen"), "index_type=Flat,metric=L2");
+        assert_null(fact_text(indexer, "shortfall"));
+        vrec_indexer_free(indexer);
+    }
+    assert_true(lists_were_chosen);
+    free(askers);
+    free(sphere);
+}
+
 typedef struct work {
     bool learns;        /* lists or a graph: these are tried after exact search */
     bool copied_before; /* all items, before that */
@@ -241,6 +296,7 @@ int main(void)
         cmocka_unit_test(ids_stay),
         cmocka_unit_test(what_cant_be_is_refused),
         cmocka_unit_test(memory_rules_out_what_doesnt_fit),
+        cmocka_unit_test(where_its_choice_falls_short_it_goes_on),
         cmocka_unit_test(exact_search_is_tried_with_all_items),
         cmocka_unit_test(it_stops_anywhere),
     };
