@@ -9,7 +9,7 @@ import faiss
 import threadpoolctl
 import vrec
 
-FLAGS = {"avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f"]}
+FLAGS = {"avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f"], "amx": ["-mavx512f"]}
 
 
 def describe(folder):

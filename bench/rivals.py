@@ -32,7 +32,7 @@ COLUMNS = [
 ]
 
 
-OPENBLAS = {"avx2": "Haswell", "avx512": "SkylakeX"}  # FAISS's, which is too old to know many processors
+OPENBLAS = {"avx2": "Haswell", "avx512": "SkylakeX", "amx": "SkylakeX"}  # FAISS's, which is too old to know many processors
 
 
 class Index:

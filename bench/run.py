@@ -58,7 +58,7 @@ def parse_args():
     parser.add_argument("--k", nargs="+", type=int, default=[10, 100], help="of exact search")
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 16, 100, 1000])
     parser.add_argument("--threads", nargs="+", type=int, default=[1], help="of flat and open (default: 1)")
-    parser.add_argument("--tier", choices=["avx2", "avx512", "neon"],
+    parser.add_argument("--tier", choices=["avx2", "avx512", "amx", "neon"],
                         help="hold both sides to this instruction set (default: the best of the machine)")
     parser.add_argument("--seconds", type=float, default=4,
                         help="for each row, and at least three rounds (default: %(default)s)")

@@ -357,7 +357,7 @@ const cli_topic cli_topics[] = {
     { "Exit status",
       "0: done. 1: it failed. 2: the command line makes no sense. 128 + N: signal N stopped it." },
     { "Environment",
-      "VREC_CPU=scalar|avx2|avx512|neon chooses a lesser instruction set than the CPU has. Any\n"
+      "VREC_CPU=scalar|avx2|avx512|amx|neon chooses a lesser instruction set than the CPU has. Any\n"
       "other value is said on standard error, and changes nothing.\n"
       "VREC_THREADS=N is what --threads 0 means; without it that is all cores." },
 };

@@ -194,7 +194,7 @@ def options_bytes(backend: str, config: dict[str, str | int | None]) -> bytes:
 
 
 def cpu() -> str:
-    """The instruction set in use: "scalar", "avx2", "avx512" or "neon".
+    """The instruction set in use: "scalar", "avx2", "avx512", "amx" or "neon".
 
     The best that the machine has, or a lower one that the environment variable VREC_CPU names.
     """

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* sched_getaffinity */
+#define _GNU_SOURCE /* sched_getaffinity, syscall */
 #include "base/system.h"
 
 #include <errno.h>
@@ -7,6 +7,9 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(VR_AMX)
+#include <sys/syscall.h>
+#endif
 
 int64_t vr_now_us(void)
 {
@@ -53,3 +56,11 @@ uint64_t vr_process_id(void)
 {
     return (uint64_t)getpid();
 }
+
+#if defined(VR_AMX)
+bool vr_permit_tiles(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+#endif

@@ -21,4 +21,12 @@ size_t vr_cores(void);
 
 uint64_t vr_process_id(void);
 
+#if defined(VR_AMX)
+/* Asks for leave to use the processor's tiles (AMX), which this process and its children then have, on all
+ * threads. Linux wants to be asked since tiles make what a signal has to save 8 KiB larger; it says no
+ * where there is a stack for signals that is too small for that. (Its Documentation/arch/x86/xstate.rst.)
+ */
+bool vr_permit_tiles(void);
+#endif
+
 #endif

@@ -72,6 +72,19 @@ void vr_blocks_put(vr_blocks *blocks, size_t block, const vr_stored_f32 *rows, s
         put_row(blocks, bytes, i, rows + i * blocks->dim, digits);
 }
 
+vr_worst vr_blocks_worst(const vr_blocks *blocks, size_t count)
+{
+    size_t rows = blocks->simd->tile_rows;
+    vr_worst worst = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        const float *factors = vr_blocks_factors(blocks, i / rows) + i % rows;
+        float length = factors[BIAS * rows] < INFINITY ? factors[LENGTH * rows] : INFINITY;
+        worst.length = length > worst.length ? length : worst.length;
+        worst.error = factors[ERROR * rows] > worst.error ? factors[ERROR * rows] : worst.error;
+    }
+    return worst;
+}
+
 void vr_blocks_fill(vr_blocks *blocks, const vr_stored_f32 *rows, size_t count)
 {
     size_t step = blocks->simd->tile_rows;
@@ -85,7 +98,6 @@ void vr_blocks_query(const vr_blocks *blocks, const float *query, size_t q, size
     int8_t plain[VR_CODES_DIM_MAX];
     memset(plain + blocks->dim, 0, blocks->groups * 4 - blocks->dim);
     vr_encode_query(blocks->simd, query, blocks->dim, q, plain, queries);
-    for (size_t j = 0; j < blocks->groups * 4; j++)
-        digits[(j / 4 * width + q) * 4 + j % 4] = plain[j];
+    vr_put_digits(blocks->simd, plain, blocks->groups, q, width, digits);
     queries->digits = digits;
 }

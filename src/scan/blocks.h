@@ -55,6 +55,15 @@ static inline const float *vr_blocks_factors(const vr_blocks *blocks, size_t blo
     return (const float *)(const void *)(digits + blocks->simd->tile_rows * blocks->groups * 4);
 }
 
+/* What an upper bound can be wrong by depends on that: the largest length of a row, and of what a row's
+ * digits leave. The length is +Inf if there is a row that isn't estimated. */
+typedef struct vr_worst {
+    float length, error;
+} vr_worst;
+
+/* Of the first count rows of all blocks. */
+vr_worst vr_blocks_worst(const vr_blocks *blocks, size_t count);
+
 /* Puts count rows, packed, into blocks from the first on. */
 void vr_blocks_fill(vr_blocks *blocks, const vr_stored_f32 *rows, size_t count);
 

@@ -269,13 +269,6 @@ static void scan_by_panels(vr_scanner *s, size_t first, size_t count)
 
 /* ---- By blocks ---- */
 
-/* The queries from b on that one kernel call compares. */
-static const vr_code_queries *coded_from(const vr_wave *wave, size_t b)
-{
-    size_t wide = wave->wide, width = wave->width;
-    return &wave->coded[b < wide ? b / width : wide / width + b - wide];
-}
-
 /* Compares one block with the queries from b on that one kernel call takes; returns how many. */
 static size_t scan_block(vr_scanner *s, size_t b, size_t block, size_t first, size_t count)
 {
@@ -285,9 +278,12 @@ static size_t scan_block(vr_scanner *s, size_t b, size_t block, size_t first, si
     const float *factors = vr_blocks_factors(blocks, block), *floors = s->floors + b;
     uint32_t masks[VR_TILE_QUERIES_MAX], any;
     size_t width = b < wave->wide ? wave->width : 1;
-    const vr_code_queries *queries = coded_from(wave, b);
-    any = (b < wave->wide ? wave->simd->code_tile : wave->simd->code_one)(queries, digits, blocks->groups,
-                                                                          factors, floors, masks);
+    const vr_code_queries *queries = vr_wave_coded(wave, b);
+    if (b < wave->wide)
+        any = wave->simd->code_tile(queries, vr_min(width, wave->count - b), digits, blocks->groups,
+                                    factors, floors, masks);
+    else
+        any = wave->simd->code_one(queries, digits, blocks->groups, factors, floors, masks);
     if (any)
         offer_tile(s, b, width, masks, first, count);
     return width;
@@ -327,7 +323,7 @@ static void scan_by_bounds(vr_scanner *s, size_t q, size_t first, size_t count)
 {
     const vr_wave *wave = s->wave;
     const vr_blocks *blocks = s->rows->blocks;
-    const vr_code_queries *query = coded_from(wave, q);
+    const vr_code_queries *query = vr_wave_coded(wave, q);
     size_t step = wave->simd->tile_rows;
     uint32_t done[ROWS_MAX / 32], near[ROWS_MAX / 32];
     for (size_t i = 0; i < count; i += step) {
@@ -437,7 +433,13 @@ void vr_scan(vr_scanner *s, size_t first, size_t count)
     switch (s->wave->way) {
     case VR_BY_ROWS: scan_by_rows(s, first, count); break;
     case VR_BY_PANELS: scan_by_panels(s, first, count); break;
-    case VR_BY_BLOCKS: scan_by_blocks(s, first, count); break;
+    case VR_BY_BLOCKS:
+        if (s->wave->wide > 0)
+            s->wave->simd->begin(s->wave->blocks->groups);
+        scan_by_blocks(s, first, count);
+        if (s->wave->wide > 0)
+            s->wave->simd->end();
+        break;
     }
     offer_waiting(s);
 }

@@ -14,7 +14,7 @@ static size_t round_up(size_t n, size_t step)
     return (n + step - 1) / step * step;
 }
 
-/* For fewer queries than half of what a kernel takes together, one at a time is faster. */
+/* For fewer queries than half of what a tile kernel takes together, one at a time is faster. */
 void vr_wave_plan(vr_wave *wave, const vr_rows *rows, size_t queries, size_t room)
 {
     const vr_simd *simd = vr_simd_get();
@@ -22,7 +22,7 @@ void vr_wave_plan(vr_wave *wave, const vr_rows *rows, size_t queries, size_t roo
     if (rows->blocks) {
         wave->way = VR_BY_BLOCKS;
         wave->blocks = rows->blocks;
-        if (queries >= simd->code_queries / 2)
+        if (queries >= simd->code_few)
             wave->width = simd->code_queries;
     } else if (queries > 1 && queries >= simd->tile_queries / 2 && rows->dim <= PANEL_DIM_MAX) {
         wave->way = VR_BY_PANELS;
@@ -73,7 +73,7 @@ static size_t fill_up(vr_wave *wave)
 {
     size_t dim = wave->dim, left = wave->count % wave->width, end = round_up(wave->count, wave->width);
     wave->wide = wave->width > 1 ? end : 0;
-    if (wave->way == VR_BY_BLOCKS && (wave->narrow || left < wave->width / 2)) {
+    if (wave->way == VR_BY_BLOCKS && (wave->narrow || left < wave->simd->code_few)) {
         wave->wide = wave->width > 1 && !wave->narrow ? wave->count - left : 0;
         end = wave->count;
     }
@@ -120,6 +120,29 @@ void vr_wave_lay_out(vr_wave *wave)
     }
 }
 
+/* ---- Sums ---- */
+
+size_t vr_wave_sums(const vr_wave *wave, size_t b, const uint8_t *digits, const float *factors, float *sums,
+                    size_t stride)
+{
+    const vr_code_queries *coded = vr_wave_coded(wave, b);
+    size_t groups = wave->blocks->groups;
+    if (b >= wave->wide) {
+        wave->simd->code_sums(coded, digits, groups, factors, sums);
+        return 1;
+    }
+    wave->simd->code_tile_sums(coded, vr_min(wave->width, wave->count - b), digits, groups, factors, sums,
+                               stride);
+    return wave->width;
+}
+
+float vr_wave_error(const vr_wave *wave, size_t q, vr_worst rows)
+{
+    const vr_code_queries *coded = vr_wave_coded(wave, q);
+    size_t place = q < wave->wide ? q % wave->width : 0;
+    return coded->length[place] * rows.error + coded->rest[place] * rows.length;
+}
+
 /* ---- Gathering ---- */
 
 void vr_queries_place(vr_queries *queries, const vr_rows *rows, size_t room, uintptr_t base, size_t *end)
@@ -160,13 +183,12 @@ static void put_code(vr_code_queries *coded, size_t place, vr_query_code code)
 static void lay_out_codes(vr_wave *wave, size_t b, size_t width, const vr_queries *from,
                           const uint32_t *picked)
 {
-    size_t bytes = wave->blocks->groups * 4, count = vr_min(width, wave->count - b);
+    size_t groups = wave->blocks->groups, count = vr_min(width, wave->count - b);
     spot to = spot_of(wave, b);
     to.coded->digits = to.digits;
     for (size_t i = 0; i < count; i++) {
-        const int8_t *digits = from->digits + picked[b + i] * bytes;
-        for (size_t j = 0; j < bytes; j += 4)
-            memcpy(to.digits + j * width + i * 4, digits + j, 4);
+        const int8_t *digits = from->digits + picked[b + i] * groups * 4;
+        vr_put_digits(wave->simd, digits, groups, i, width, to.digits);
         put_code(to.coded, i, from->codes[picked[b + i]]);
     }
     for (size_t i = count; i < width; i++)

@@ -74,6 +74,22 @@ void vr_wave_add(vr_wave *wave, size_t query);
 /* Lays out what has been added. */
 void vr_wave_lay_out(vr_wave *wave);
 
+/* What asks about the queries from b on that one kernel call compares. */
+static inline const vr_code_queries *vr_wave_coded(const vr_wave *wave, size_t b)
+{
+    size_t wide = wave->wide, width = wave->width;
+    return &wave->coded[b < wide ? b / width : wide / width + b - wide];
+}
+
+/* Puts the upper bounds of simd.h's code kernels for the queries from b on that one kernel call compares,
+ * and a block of rows, query b + i's at sums[i * stride]. Returns how many queries these were. Between the
+ * tables' begin() and end(). */
+size_t vr_wave_sums(const vr_wave *wave, size_t b, const uint8_t *digits, const float *factors, float *sums,
+                    size_t stride);
+
+/* Such a bound of query q is too large by at most twice that, but for rounding. */
+float vr_wave_error(const vr_wave *wave, size_t q, vr_worst rows);
+
 /* One query's part of a vr_code_queries. */
 typedef struct vr_query_code {
     int32_t offset;

@@ -144,3 +144,7 @@ enum { CODE_MAX = 127, CODE_BIAS = 128, DIGIT_MAX = 127 };
 #define TABLE_NAME "avx512"
 
 #include "simd/kernels.h"
+
+#if defined(VR_AMX)
+#include "simd/amx.h"
+#endif

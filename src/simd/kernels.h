@@ -241,37 +241,42 @@ static inline vec code_bounds(const vr_code_queries *queries, size_t q, ivec dot
     return v_fma(v_all(queries->rest[q]), v_load(factors + 2 * ROWS), sum);
 }
 
-/* count x 2 sums stay in registers; count is a constant. */
-static inline uint32_t code_masks(const vr_code_queries *queries, size_t count, const uint8_t *codes,
-                                  size_t groups, const float *factors, const float *floors, uint32_t *masks)
+static void begin(size_t groups)
 {
-    ivec low[CODE_QUERIES], high[CODE_QUERIES];
-    uint32_t any = 0;
-    for (size_t q = 0; q < count; q++)
+    (void)groups;
+}
+
+static void end(void) {}
+
+/* CODE_QUERIES x 2 sums stay in registers. */
+static inline void code_products(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+                                 ivec low[CODE_QUERIES], ivec high[CODE_QUERIES])
+{
+    for (size_t q = 0; q < CODE_QUERIES; q++)
         low[q] = high[q] = i_all(0);
     for (size_t g = 0; g < groups; g += 2) {
         const uint8_t *rows = codes + g * ROWS * 4;
-        const int8_t *digits = queries->digits + g * count * 4;
+        const int8_t *digits = queries->digits + g * CODE_QUERIES * 4;
         ivec a0 = i_load(rows), a1 = i_load(rows + LANES * 4);
         ivec b0 = i_load(rows + ROWS * 4), b1 = i_load(rows + ROWS * 4 + LANES * 4);
-        for (size_t q = 0; q < count; q++) {
+        for (size_t q = 0; q < CODE_QUERIES; q++) {
             int32_t word[2];
             memcpy(&word[0], digits + q * 4, sizeof word[0]);
-            memcpy(&word[1], digits + (count + q) * 4, sizeof word[1]);
+            memcpy(&word[1], digits + (CODE_QUERIES + q) * 4, sizeof word[1]);
             ivec a = i_all(word[0]), b = i_all(word[1]);
             low[q] = i_dot2(low[q], a0, a, b0, b);
             high[q] = i_dot2(high[q], a1, a, b1, b);
         }
     }
-    for (size_t q = 0; q < count; q++) {
-        masks[q] = 0;
-        for (size_t h = 0; h < 2; h++)
-            masks[q] |= v_passes(code_bounds(queries, q, h ? high[q] : low[q], factors + h * LANES),
-                                 v_all(floors[q]))
-                        << (h * LANES);
-        any |= masks[q];
-    }
-    return any;
+}
+
+/* The mask of query q, given the sums of its products with a block's two halves. */
+static inline uint32_t code_mask(const vr_code_queries *queries, size_t q, ivec low, ivec high,
+                                 const float *factors, float floor)
+{
+    vec least = v_all(floor);
+    return v_passes(code_bounds(queries, q, low, factors), least) |
+           v_passes(code_bounds(queries, q, high, factors + LANES), least) << LANES;
 }
 
 static inline void add_products(const vr_code_queries *query, const uint8_t *codes, size_t g, ivec *low,
@@ -320,10 +325,30 @@ static void code_sums(const vr_code_queries *query, const uint8_t *codes, size_t
     v_store(sums + LANES, high);
 }
 
-static uint32_t code_tile(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+static uint32_t code_tile(const vr_code_queries *queries, size_t count, const uint8_t *codes, size_t groups,
                           const float *factors, const float *floors, uint32_t *masks)
 {
-    return code_masks(queries, CODE_QUERIES, codes, groups, factors, floors, masks);
+    ivec low[CODE_QUERIES], high[CODE_QUERIES];
+    uint32_t any = 0;
+    (void)count; /* a count that the compiler doesn't know would keep the sums out of the registers */
+    code_products(queries, codes, groups, low, high);
+    for (size_t q = 0; q < CODE_QUERIES; q++) {
+        masks[q] = code_mask(queries, q, low[q], high[q], factors, floors[q]);
+        any |= masks[q];
+    }
+    return any;
+}
+
+static void code_tile_sums(const vr_code_queries *queries, size_t count, const uint8_t *codes,
+                           size_t groups, const float *factors, float *sums, size_t stride)
+{
+    ivec low[CODE_QUERIES], high[CODE_QUERIES];
+    (void)count;
+    code_products(queries, codes, groups, low, high);
+    for (size_t q = 0; q < CODE_QUERIES; q++) {
+        v_store(sums + q * stride, code_bounds(queries, q, low[q], factors));
+        v_store(sums + q * stride + LANES, code_bounds(queries, q, high[q], factors + LANES));
+    }
 }
 
 /* The records of four rows. They are read side by side: nobody can fetch them ahead by their order. */

@@ -153,10 +153,26 @@ static void code_sums(const vr_code_queries *query, const uint8_t *codes, size_t
         sums[i] = code_sum(query, 1, 0, codes, groups, factors, i);
 }
 
-static uint32_t code_tile(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+static void begin(size_t groups)
+{
+    (void)groups;
+}
+
+static void end(void) {}
+
+static uint32_t code_tile(const vr_code_queries *queries, size_t count, const uint8_t *codes, size_t groups,
                           const float *factors, const float *floors, uint32_t *masks)
 {
+    (void)count;
     return code_masks(queries, QUERIES, codes, groups, factors, floors, masks);
+}
+
+static void code_tile_sums(const vr_code_queries *queries, size_t count, const uint8_t *codes,
+                           size_t groups, const float *factors, float *sums, size_t stride)
+{
+    for (size_t q = 0; q < count; q++)
+        for (size_t i = 0; i < ROWS; i++)
+            sums[q * stride + i] = code_sum(queries, QUERIES, q, codes, groups, factors, i);
 }
 
 static void code_ids(const vr_code_queries *query, const uint8_t *records, size_t lines,

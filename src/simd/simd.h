@@ -17,7 +17,9 @@
 
 #include "base/bytes.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum { VR_TILE_ROWS_MAX = 32, VR_TILE_QUERIES_MAX = 16 };
 
@@ -27,7 +29,7 @@ enum { VR_NIBBLE_MAX = 7, VR_NIBBLE_BIAS = 8 };
 /* One query as the code kernels want it, or several that they compare at once: each is scale * digits plus
  * a rest that the digits don't express, as scan/encode.h explains. */
 typedef struct vr_code_queries {
-    const int8_t *digits;                /* [group][query][4] */
+    const int8_t *digits;                /* [group][query][4]; whole: [query][group][4] */
     int32_t offset[VR_TILE_QUERIES_MAX]; /* code_bias times the sum of the digits: to be taken off again */
     float scale[VR_TILE_QUERIES_MAX];
     float length[VR_TILE_QUERIES_MAX]; /* at least the length of scale * digits */
@@ -79,8 +81,13 @@ typedef struct vr_simd {
      * Returns how many pass. */
     size_t (*passing)(const float *values, size_t count, float floor, uint32_t *bits);
 
-    /* May these rows be near enough to these queries? code_one compares one query, code_tile code_queries
-     * of them, with a block of tile_rows rows that are given as digits:
+    /* What a thread calls before its first code_tile or code_tile_sums with so many groups, and after the
+     * last: some processors want to know what they are to multiply. */
+    void (*begin)(size_t groups);
+    void (*end)(void);
+
+    /* May these rows be near enough to these queries? code_one compares one query, code_tile the first
+     * count of code_queries, with a block of tile_rows rows that are given as digits:
      *
      * - codes[(g * tile_rows + i) * 4 + j] is digit 4 g + j of row i, plus code_bias. g is below groups,
      *   which is even.
@@ -91,15 +98,21 @@ typedef struct vr_simd {
      *
      *     scale[q] * scale(i) * dot + length[q] * error(i) + rest[q] * length(i) + bias(i)
      *
-     * is below floors[q], dot being the sum of the digits' products. Returns the union of the masks. */
+     * is below floors[q], dot being the sum of the digits' products. Returns the union of the masks.
+     *
+     * code_tile may read what is given of the queries from count on, and may say something of them, which
+     * means nothing; the floor of each is to be Inf, so that it doesn't get into the union. */
     uint32_t (*code_one)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                          const float *factors, const float *floors, uint32_t *masks);
-    uint32_t (*code_tile)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+    uint32_t (*code_tile)(const vr_code_queries *queries, size_t count, const uint8_t *codes, size_t groups,
                           const float *factors, const float *floors, uint32_t *masks);
 
-    /* The same upper bound itself, for one query and the tile_rows rows of a block. */
+    /* The same upper bound itself, for one query and the tile_rows rows of a block; for the first count of
+     * code_queries, query q's at sums[q * stride], all code_queries of which there is room for. */
     void (*code_sums)(const vr_code_queries *query, const uint8_t *codes, size_t groups,
                       const float *factors, float *sums);
+    void (*code_tile_sums)(const vr_code_queries *queries, size_t count, const uint8_t *codes,
+                           size_t groups, const float *factors, float *sums, size_t stride);
 
     /* The same for one query and rows that stand apart, each in a record of its own:
      * row i at records + ids[i] * lines * 64, its digits, plus code_bias, from the start, its four factors
@@ -115,6 +128,8 @@ typedef struct vr_simd {
                        const uint32_t *ids, size_t count, float *out);
 
     size_t code_queries; /* at most VR_TILE_QUERIES_MAX */
+    size_t code_few;     /* for fewer queries, code_one one after the other is faster than code_tile */
+    bool whole;          /* for code_tile, the digits of a query stand together */
     int code_max;        /* a digit of a row is within -code_max..code_max */
     int code_bias;       /* added to it before it is stored in a byte */
     int digit_max;       /* a digit of a query is within -digit_max..digit_max */
@@ -128,6 +143,24 @@ const vr_simd *vr_simd_get(void);
 const vr_simd *vr_simd_at(size_t i);
 
 /* Where a build for this processor has them. */
-extern const vr_simd vr_simd_scalar, vr_simd_avx2, vr_simd_avx512, vr_simd_neon;
+extern const vr_simd vr_simd_scalar, vr_simd_avx2, vr_simd_avx512, vr_simd_amx, vr_simd_neon;
+
+/* Where digits 4 group, 4 group + 1... of query q of width are for a kernel that takes width queries. */
+static inline size_t vr_digits_at(const vr_simd *simd, size_t group, size_t groups, size_t q, size_t width)
+{
+    return (simd->whole ? q * groups + group : group * width + q) * 4;
+}
+
+/* Puts a query's groups * 4 digits where a kernel that takes width queries wants those of query q. */
+static inline void vr_put_digits(const vr_simd *simd, const int8_t *plain, size_t groups, size_t q,
+                                 size_t width, int8_t *digits)
+{
+    if (simd->whole) {
+        memcpy(digits + q * groups * 4, plain, groups * 4);
+        return;
+    }
+    for (size_t g = 0; g < groups; g++)
+        memcpy(digits + vr_digits_at(simd, g, groups, q, width), plain + g * 4, 4);
+}
 
 #endif

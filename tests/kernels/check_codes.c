@@ -14,14 +14,11 @@
 
 enum { KINDS = 4, FACTORS = 4, DIM_MAX = 4099 + 8, LINE = 64, RECORDS = 50, IDS_MAX = 70, MEMORIES = 5 };
 
-typedef uint32_t kernel(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
-                        const float *factors, const float *floors, uint32_t *masks);
-
 typedef struct call {
     const vr_simd *simd;
-    kernel *run;
     const char *name;
-    size_t dim, width, place;
+    size_t dim, place;
+    size_t width;  /* 1, or code_queries: the tile kernels */
     size_t groups; /* of code_ids: lines */
     vr_code_queries queries;
     uint8_t *codes;
@@ -29,8 +26,7 @@ typedef struct call {
     float *factors, *floors;
     uint32_t *masks, any;
 
-    /* Of code_ids */
-    size_t count;
+    size_t count; /* queries; of code_ids, rows */
     uint32_t *ids;
     float *sums;
 } call;
@@ -70,7 +66,7 @@ static void fill(call *c, size_t kind)
         for (size_t g = 0; g < c->groups; g++)
             for (size_t j = 0; j < 4; j++) {
                 int digit = g * 4 + j < c->dim ? draw_digit(c->simd->digit_max, kind, g) : 0;
-                c->digits[(g * c->width + q) * 4 + j] = (int8_t)digit;
+                c->digits[vr_digits_at(c->simd, g, c->groups, q, c->width) + j] = (int8_t)digit;
                 sum += digit;
             }
         c->queries.offset[q] = sum * c->simd->code_bias;
@@ -89,7 +85,7 @@ static double exact(const call *c, size_t q, size_t i, double *error)
         for (size_t j = 0; j < 4; j++) {
             uint8_t stored = c->codes[(g * rows + i) * 4 + j];
             int digit = c->simd->code_bias ? stored - c->simd->code_bias : (int8_t)stored;
-            dot += digit * c->digits[(g * c->width + q) * 4 + j];
+            dot += digit * c->digits[vr_digits_at(c->simd, g, c->groups, q, c->width) + j];
         }
     const float *f = c->factors + i;
     double terms[] = { (double)c->queries.scale[q] * (double)f[0] * (double)dot,
@@ -107,7 +103,14 @@ static double exact(const call *c, size_t q, size_t i, double *error)
 static void run(void *context)
 {
     call *c = context;
-    c->any = c->run(&c->queries, c->codes, c->groups, c->factors, c->floors, c->masks);
+    const vr_simd *simd = c->simd;
+    if (c->width == 1) {
+        c->any = simd->code_one(&c->queries, c->codes, c->groups, c->factors, c->floors, c->masks);
+        return;
+    }
+    simd->begin(c->groups);
+    c->any = simd->code_tile(&c->queries, c->count, c->codes, c->groups, c->factors, c->floors, c->masks);
+    simd->end();
 }
 
 static bool complain(const call *c, const char *what, size_t q, size_t i)
@@ -120,7 +123,7 @@ static bool complain(const call *c, const char *what, size_t q, size_t i)
 static bool check_masks(const call *c)
 {
     uint32_t any = 0;
-    for (size_t q = 0; q < c->width; q++) {
+    for (size_t q = 0; q < c->count; q++) {
         any |= c->masks[q];
         for (size_t i = 0; i < 32; i++) {
             double error = 0, sum = i < c->simd->tile_rows ? exact(c, q, i, &error) : -INFINITY;
@@ -137,7 +140,9 @@ static bool check_masks(const call *c)
 /* Puts the floor of every query at, below or above what some row adds up to. */
 static void set_floors(call *c)
 {
-    for (size_t q = 0; q < c->width; q++) {
+    for (size_t q = c->count; q < c->width; q++)
+        c->floors[q] = INFINITY;
+    for (size_t q = 0; q < c->count; q++) {
         double error, sum = exact(c, q, draw() % c->simd->tile_rows, &error);
         double floors[] = { sum, sum - 2 * error, sum + 2 * error, -INFINITY, INFINITY };
         c->floors[q] = (float)floors[draw() % 5];
@@ -161,27 +166,52 @@ static bool check_call(call *c, guarded memory[], size_t kind)
 
 /* ---- code_sums ---- */
 
+enum { APART = 3 /* values between one query's sums and the next one's, which nobody is to touch */ };
+
 static void run_sums(void *context)
 {
     call *c = context;
-    c->simd->code_sums(&c->queries, c->codes, c->groups, c->factors, c->sums);
+    const vr_simd *simd = c->simd;
+    if (c->width == 1) {
+        simd->code_sums(&c->queries, c->codes, c->groups, c->factors, c->sums);
+        return;
+    }
+    simd->begin(c->groups);
+    simd->code_tile_sums(&c->queries, c->count, c->codes, c->groups, c->factors, c->sums,
+                         simd->tile_rows + APART);
+    simd->end();
+}
+
+static bool check_sums_of(const call *c, size_t q)
+{
+    size_t rows = c->simd->tile_rows;
+    const float *sums = c->sums + q * (rows + APART);
+    for (size_t i = 0; i < rows; i++) {
+        double error, sum = exact(c, q, i, &error);
+        if (!(fabs((double)sums[i] - sum) <= error))
+            return complain(c, "wrong sum", q, i);
+    }
+    for (size_t i = rows; q + 1 < c->width && i < rows + APART; i++)
+        if (sums[i] != -1.0f)
+            return complain(c, "wrote past the sums", q, i);
+    return true;
 }
 
 static bool check_sums_call(call *c, guarded memory[], size_t kind)
 {
-    size_t rows = c->simd->tile_rows;
+    size_t rows = c->simd->tile_rows, written = c->width * (rows + APART) - APART;
     c->codes = guarded_at(&memory[0], rows * c->groups * 4, c->place);
-    c->digits = guarded_at(&memory[1], c->groups * 4, c->place);
+    c->digits = guarded_at(&memory[1], c->groups * c->width * 4, c->place);
     c->factors = guarded_at(&memory[2], rows * FACTORS * sizeof(float), c->place);
-    c->sums = guarded_at(&memory[3], rows * sizeof *c->sums, c->place);
+    c->sums = guarded_at(&memory[3], written * sizeof *c->sums, c->place);
+    for (size_t i = 0; i < written; i++)
+        c->sums[i] = -1.0f;
     fill(c, kind);
     if (!survives(run_sums, c))
         return complain(c, "touched memory outside of its arguments", 0, 0);
-    for (size_t i = 0; i < rows; i++) {
-        double error, sum = exact(c, 0, i, &error);
-        if (!(fabs((double)c->sums[i] - sum) <= error))
-            return complain(c, "wrong sum", 0, i);
-    }
+    for (size_t q = 0; q < c->count; q++)
+        if (!check_sums_of(c, q))
+            return false;
     return true;
 }
 
@@ -199,8 +229,9 @@ static void time_call(call *c, void (*run)(void *call), size_t values)
         best = fmin(best, (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9);
     }
     double each = best / REPEATS;
-    printf("%-7s %-9s %4zu dims %9.1f ns/call %8.2f GOP/s   %8.2f GB/s\n", c->simd->name, c->name, c->dim,
-           each * 1e9, 2 * (double)(values * c->width) / each * 1e-9, (double)values / each * 1e-9);
+    printf("%-7s %-14s %4zu dims %9.1f ns/call %8.2f GOP/s   %8.2f GB/s\n", c->simd->name, c->name, c->dim,
+           each * 1e9, 2 * (double)(values * (c->ids ? 1 : c->count)) / each * 1e-9,
+           (double)values / each * 1e-9);
 }
 
 /* ---- code_ids ---- */
@@ -294,23 +325,28 @@ bool check_codes(const vr_simd *simd, size_t dim, bool bench, size_t *passed, si
         if (!memory[i].start && !guarded_init(&memory[i], (size_t)DIM_MAX * RECORDS + RECORDS * LINE))
             return false;
     call c = { .simd = simd, .dim = dim, .groups = (dim + 7) / 8 * 2 };
-    for (size_t wide = 0; wide < 2; wide++) {
-        c.run = wide ? simd->code_tile : simd->code_one;
-        c.name = wide ? "code_tile" : "code_one";
-        c.width = wide ? simd->code_queries : 1;
+    const size_t few = simd->code_few, all = simd->code_queries;
+    const struct {
+        const char *name;
+        size_t width, count;
+        bool (*check)(call *c, guarded memory[], size_t kind);
+        void (*run)(void *call);
+    } kernels[] = { { "code_one", 1, 1, check_call, run },
+                    { "code_tile", all, few, check_call, run },
+                    { "code_tile", all, all, check_call, run },
+                    { "code_sums", 1, 1, check_sums_call, run_sums },
+                    { "code_tile_sums", all, few, check_sums_call, run_sums },
+                    { "code_tile_sums", all, all, check_sums_call, run_sums } };
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+        c.name = kernels[i].name;
+        c.width = kernels[i].width;
+        c.count = kernels[i].count;
         for (size_t kind = 0; kind < KINDS; kind++)
             for (c.place = PLACE_END; c.place <= PLACE_LINE + 1; c.place++)
-                ++*(check_call(&c, memory, kind) ? passed : failed);
+                ++*(kernels[i].check(&c, memory, kind) ? passed : failed);
         if (bench)
-            time_call(&c, run, simd->tile_rows * c.groups * 4);
+            time_call(&c, kernels[i].run, simd->tile_rows * c.groups * 4);
     }
-    c.name = "code_sums";
-    c.width = 1;
-    for (size_t kind = 0; kind < KINDS; kind++)
-        for (c.place = PLACE_END; c.place <= PLACE_LINE + 1; c.place++)
-            ++*(check_sums_call(&c, memory, kind) ? passed : failed);
-    if (bench)
-        time_call(&c, run_sums, simd->tile_rows * c.groups * 4);
     check_ids(simd, dim, bench, memory, passed, failed);
     return true;
 }

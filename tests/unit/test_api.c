@@ -22,7 +22,7 @@ static void versions_and_texts(void **state)
     assert_string_equal(vrec_status_text(VREC_NO_MEMORY), "out of memory");
     assert_string_equal(vrec_status_text(VREC_TIMEOUT + 1), "unknown status");
     assert_string_equal(vrec_status_text(-1), "unknown status");
-    assert_true(strstr("scalar avx2 avx512 neon", vrec_cpu()) != NULL);
+    assert_true(strstr("scalar avx2 avx512 amx neon", vrec_cpu()) != NULL);
 }
 
 static void default_threads(void **state)

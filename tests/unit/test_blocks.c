@@ -82,10 +82,13 @@ static size_t passes(const vr_blocks *codes, size_t width, size_t target, double
     }
     const uint8_t *block = vr_blocks_digits(codes, target / step);
     const float *factors = vr_blocks_factors(codes, target / step);
-    if (width == 1)
+    if (width == 1) {
         codes->simd->code_one(&coded, block, codes->groups, factors, floors, masks);
-    else
-        codes->simd->code_tile(&coded, block, codes->groups, factors, floors, masks);
+    } else {
+        codes->simd->begin(codes->groups);
+        codes->simd->code_tile(&coded, width, block, codes->groups, factors, floors, masks);
+        codes->simd->end();
+    }
     for (size_t q = 0; q < width; q++)
         passed += masks[q] >> (target % step) & 1;
     return passed;

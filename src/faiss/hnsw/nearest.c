@@ -143,8 +143,7 @@ static void start(vr_hnsw_nearest *nearest, const vr_hnsw_group *group, const vr
     else
         vr_hnsw_center_on(others ? others : points, center, digits, &a->at);
     a->at.weight = 1.0f; /* what is the same for all is left out */
-    for (size_t g = 0; g < points->groups; g++)
-        memcpy(nearest->tile_digits + (g * nearest->width + q) * 4, digits + g * 4, 4);
+    vr_put_digits(points->simd, digits, points->groups, q, nearest->width, nearest->tile_digits);
     nearest->coded.offset[q] = a->at.coded.offset[0];
     nearest->coded.scale[q] = a->at.coded.scale[0];
     nearest->coded.length[q] = a->at.coded.length[0];
@@ -226,21 +225,24 @@ static void find(vr_hnsw_nearest *nearest, const vr_hnsw_group *group, const vr_
     for (size_t q = count; q < nearest->width; q++) { /* nobody asks: nothing is near enough */
         nearest->floors[q] = INFINITY;
         for (size_t g = 0; g < points->groups; g++)
-            memset(nearest->tile_digits + (g * nearest->width + q) * 4, 0, 4);
+            memset(nearest->tile_digits + vr_digits_at(simd, g, points->groups, q, nearest->width), 0, 4);
     }
     nearest->coded.digits = nearest->tile_digits;
+    simd->begin(points->groups);
     for (size_t first = 0; first < group->count; first += rows) {
         const uint8_t *block = group->blocks + first / rows * group->block_bytes;
         const float *factors = (const float *)(const void *)(block + rows * points->groups * 4);
         size_t here = vr_min(rows, group->count - first);
         uint32_t there = here < 32 ? (1u << here) - 1 : UINT32_MAX;
-        if (!(simd->code_tile(&nearest->coded, block, points->groups, factors, nearest->floors, masks) &
+        if (!(simd->code_tile(&nearest->coded, count, block, points->groups, factors, nearest->floors,
+                              masks) &
               there))
             continue;
         for (size_t q = 0; q < count; q++)
             if (masks[q] & there)
                 take(nearest, q, masks[q] & there, group->ids + first);
     }
+    simd->end();
     for (size_t q = 0; q < count; q++)
         compare(nearest, q);
 }

@@ -89,8 +89,8 @@ VREC_API const char *vrec_version(void);
 #define VREC_ABI 1
 VREC_API int32_t vrec_abi(void);
 
-/* The instruction set in use: "scalar", "avx2", "avx512" or "neon". Chosen once, on first use: the best
- * that the machine has, or a lower one named by the environment variable VREC_CPU. Static text. */
+/* The instruction set in use: "scalar", "avx2", "avx512", "amx" or "neon". Chosen once, on first use: the
+ * best that the machine has, or a lower one named by the environment variable VREC_CPU. Static text. */
 VREC_API const char *vrec_cpu(void);
 
 /* How many threads a call uses when it asks for 0: -1 all cores, or 1 and up. Until it is set: what the

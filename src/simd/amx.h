@@ -1,0 +1,108 @@
+/* AMX: the tile of digits by the processor's matrix unit, all else as avx512.c has it, which includes this.
+ *
+ * The unit has eight tiles of 16 x 64 bytes. An instruction multiplies 16 queries' next 64 digits with
+ * those of 16 rows, which stand in the blocks just as it wants them: 4 digits of every row side by side.
+ * (Intel's Software Developer's Manual, volume 1, chapter 18.)
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+
+enum {
+    AMX_QUERIES = 16,
+    AMX_FEW = 2,
+    AMX_GROUPS = 16, /* that a tile takes */
+    /* Sums for the lower and the upper half of a block's rows, a tile of queries, two of rows; and the same
+     * for the last groups, which are fewer than a tile takes. gcc wants to read the numbers themselves. */
+    AMX_TILES = 8
+};
+
+/* What the processor reads tiles' shapes from. */
+typedef struct amx_shapes {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} amx_shapes;
+
+_Static_assert(sizeof(amx_shapes) == 64, "as the manual has it");
+
+static void amx_begin(size_t groups)
+{
+    amx_shapes shapes = { .palette = 1 };
+    size_t last = groups % AMX_GROUPS;
+    for (size_t t = 0; t < AMX_TILES; t++) {
+        shapes.row_bytes[t] = 64;
+        shapes.rows[t] = 16;
+    }
+    if (last > 0) {
+        shapes.row_bytes[5] = (uint16_t)(last * 4);
+        shapes.rows[6] = shapes.rows[7] = (uint8_t)last;
+    }
+    _tile_loadconfig(&shapes);
+}
+
+static void amx_end(void)
+{
+    _tile_release();
+}
+
+/* Sums of products, with the lower half of the rows and with the upper one. */
+typedef struct amx_dots {
+    _Alignas(64) int32_t low[AMX_QUERIES][LANES], high[AMX_QUERIES][LANES];
+} amx_dots;
+
+static inline void amx_products(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
+                                amx_dots *dots)
+{
+    enum { STRIDE = ROWS * 4 };
+    const int8_t *digits = queries->digits;
+    size_t g = 0, bytes = groups * 4;
+    _tile_zero(0);
+    _tile_zero(1);
+    for (; g + AMX_GROUPS <= groups; g += AMX_GROUPS) {
+        _tile_loadd(2, digits + g * 4, bytes);
+        _tile_loadd(3, codes + g * STRIDE, STRIDE);
+        _tile_loadd(4, codes + g * STRIDE + LANES * 4, STRIDE);
+        _tile_dpbsud(0, 2, 3);
+        _tile_dpbsud(1, 2, 4);
+    }
+    if (g < groups) {
+        _tile_loadd(5, digits + g * 4, bytes);
+        _tile_loadd(6, codes + g * STRIDE, STRIDE);
+        _tile_loadd(7, codes + g * STRIDE + LANES * 4, STRIDE);
+        _tile_dpbsud(0, 5, 6);
+        _tile_dpbsud(1, 5, 7);
+    }
+    _tile_stored(0, dots->low, sizeof dots->low[0]);
+    _tile_stored(1, dots->high, sizeof dots->high[0]);
+}
+
+static uint32_t amx_tile(const vr_code_queries *queries, size_t count, const uint8_t *codes, size_t groups,
+                         const float *factors, const float *floors, uint32_t *masks)
+{
+    amx_dots dots;
+    uint32_t any = 0;
+    amx_products(queries, codes, groups, &dots);
+    for (size_t q = 0; q < count; q++) {
+        masks[q] = code_mask(queries, q, _mm512_load_si512(dots.low[q]), _mm512_load_si512(dots.high[q]),
+                             factors, floors[q]);
+        any |= masks[q];
+    }
+    return any;
+}
+
+static void amx_tile_sums(const vr_code_queries *queries, size_t count, const uint8_t *codes, size_t groups,
+                          const float *factors, float *sums, size_t stride)
+{
+    amx_dots dots;
+    amx_products(queries, codes, groups, &dots);
+    for (size_t q = 0; q < count; q++) {
+        float *out = sums + q * stride;
+        v_store(out, code_bounds(queries, q, _mm512_load_si512(dots.low[q]), factors));
+        v_store(out + LANES, code_bounds(queries, q, _mm512_load_si512(dots.high[q]), factors + LANES));
+    }
+}
+
+const vr_simd vr_simd_amx = {
+    "amx",         ROWS,     QUERIES,    dot_rows,    l2_rows,   dot_ids, l2_ids,   mix,       add_to_mean,
+    pack,          tile,     tile_sums,  passing,     amx_begin, amx_end, code_one, amx_tile,  code_sums,
+    amx_tile_sums, code_ids, nibble_ids, AMX_QUERIES, AMX_FEW,   true,    CODE_MAX, CODE_BIAS, DIGIT_MAX,
+};
