@@ -1,12 +1,7 @@
-/* For many queries the centroids are laid out as panels, and a tile kernel says of every query and centroid
- * how near they are, but for rounding. What rounding leaves in doubt around the last list that is wanted
- * is asked of the row kernel.
- *
- * For few queries that would be a waste. Among many centroids the nearest are found as the nearest among
- * many rows are: by their digits, given a limit. There is none at the start, and for as many lists as are
- * wanted it would be long in coming. So a query is compared with a sample of the centroids first, of which
- * one in order is most probably farther away than the last list that is wanted. Where it isn't, all are
- * compared.
+/* The centroids' digits say of every query and centroid how near they are at the most, and at the least.
+ * What that leaves in doubt around the last list that is wanted is asked of the row kernel. Where there are
+ * no digits, the centroids are laid out as panels, if there are many queries, and the tile kernel's
+ * rounding is all that leaves doubt. Else the row kernel is asked at once.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/ivf/coarse.h"
@@ -22,13 +17,9 @@
 #include <string.h>
 
 enum {
-    SHARE = 8,           /* of the centroids, one is in the sample, */
-    SAMPLE_MIN = 32,     /* which is worth while from so many on, */
-    PROBED_SHARE = 3,    /* and if not more than one in so many lists is wanted */
     ROOM = 96,           /* queries at a time, */
-    KEY_BYTES = 1 << 20, /* as far as candidates */
-    SUM_BYTES = 1 << 22, /* and their sums with all centroids allow it; */
-    IN_ORDER = 8,        /* for so few, lists are put in order, and found by digits; */
+    SUM_BYTES = 1 << 22, /* as far as their sums with all centroids allow it; */
+    FEW = 8,             /* for so few, lists are put in order, and panels don't pay */
     SORTED = 16,         /* sums that are sorted, of those of a query; */
     HALVES_MAX = 32,
     COLUMN_MIN = 16 /* sums, or the columns take longer than the halves */
@@ -55,66 +46,51 @@ void vr_ivf_nearest_lists(const vr_ivf *ivf, const float *query, size_t count, f
 
 /* ---- Several queries ---- */
 
-void vr_ivf_chooser_plan(vr_ivf_chooser *chooser, const vr_ivf *ivf, const vr_blocks *blocks, size_t probes,
-                         size_t queries, bool in_order)
+void vr_ivf_chooser_plan(vr_ivf_chooser *chooser, const vr_ivf *ivf, const vr_ivf_codes *codes,
+                         size_t probes, size_t queries, bool in_order)
 {
     const vr_simd *simd = vr_simd_get();
-    size_t by_keys = KEY_BYTES / (vr_topk_capacity(probes) * sizeof(uint64_t));
     size_t stride = vr_block_count(simd, ivf->lists) * simd->tile_rows;
     size_t by_sums = SUM_BYTES / (stride * sizeof(float));
     *chooser = (vr_ivf_chooser){ .ivf = ivf,
                                  .probes = probes,
                                  .in_order = in_order,
-                                 .room = vr_min(queries, vr_min(vr_max(by_keys, 1), ROOM)),
+                                 .room = vr_min(vr_min(queries, ROOM), vr_max(by_sums, 1)),
+                                 .stride = stride,
                                  .rows = { .values = ivf->centroids,
                                            .count = ivf->lists,
                                            .dim = ivf->index.base.dim,
-                                           .metric = ivf->quantizer->metric } };
-    if (vr_min(chooser->room, by_sums) > IN_ORDER) {
-        chooser->room = vr_min(chooser->room, by_sums);
-        chooser->stride = stride;
-        vr_wave_plan(&chooser->wave, &chooser->rows, chooser->room, chooser->room);
-        chooser->by_panels = chooser->wave.way == VR_BY_PANELS;
-        if (chooser->by_panels)
-            return;
-    }
-    chooser->rows.blocks = blocks;
-    size_t sampled = ivf->lists / SHARE;
-    double expected = (double)probes / SHARE;
-    if (blocks && sampled >= SAMPLE_MIN && probes <= ivf->lists / PROBED_SHARE) {
-        chooser->sampled = sampled;
-        chooser->rank = vr_min((size_t)(expected + 2.2 * sqrt(expected) + 1.0), sampled);
-    }
+                                           .metric = ivf->quantizer->metric,
+                                           .blocks = codes ? codes->centroids : NULL } };
+    if (codes)
+        chooser->worst = codes->worst;
     vr_wave_plan(&chooser->wave, &chooser->rows, chooser->room, chooser->room);
+    if (chooser->wave.way == VR_BY_PANELS && chooser->room <= FEW)
+        chooser->wave.way = VR_BY_ROWS;
 }
 
 void vr_ivf_chooser_place(vr_ivf_chooser *chooser, uintptr_t base, size_t *end)
 {
-    size_t room = chooser->room, keys = vr_topk_capacity(chooser->probes);
-    if (chooser->sampled > 0 || chooser->by_panels)
-        vr_wave_place(&chooser->wave, base, end);
-    if (chooser->sampled > 0)
-        vr_scanner_place(&chooser->scanner, &chooser->wave, base, end);
-    if (chooser->by_panels) {
-        size_t panel = chooser->wave.simd->tile_rows * chooser->rows.dim;
+    size_t lists = chooser->ivf->lists, room = chooser->wave.room;
+    size_t panel = chooser->wave.simd->tile_rows * chooser->rows.dim;
+    vr_wave_place(&chooser->wave, base, end);
+    if (chooser->wave.way == VR_BY_PANELS)
         chooser->panel = (void *)(base + vr_carve(end, panel, sizeof(float)));
-        chooser->sums = (void *)(base + vr_carve(end, chooser->wave.room * chooser->stride, sizeof(float)));
+    if (chooser->wave.way != VR_BY_ROWS) {
+        chooser->sums = (void *)(base + vr_carve(end, room * chooser->stride, sizeof(float)));
         chooser->bits = (void *)(base + vr_carve(end, chooser->stride / 32 + 1, sizeof *chooser->bits));
+        chooser->doubtful = (void *)(base + vr_carve(end, lists, sizeof *chooser->doubtful));
     }
-    chooser->tops = (void *)(base + vr_carve(end, room, sizeof *chooser->tops));
     chooser->keys =
-        (void *)(base + vr_carve(end, vr_max(room * keys, chooser->sampled), sizeof *chooser->keys));
-    chooser->distances = (void *)(base + vr_carve(end, chooser->ivf->lists, sizeof *chooser->distances));
-    chooser->sample =
-        (void *)(base + vr_carve(end, chooser->by_panels ? chooser->ivf->lists : chooser->sampled,
-                                 sizeof *chooser->sample));
+        (void *)(base + vr_carve(end, vr_topk_capacity(chooser->probes), sizeof *chooser->keys));
+    chooser->distances = (void *)(base + vr_carve(end, lists, sizeof *chooser->distances));
 }
 
-/* ---- By panels ---- */
+/* ---- By sums ---- */
 
-/* Fills in how near the wave's queries are to all centroids: the larger a sum, the nearer. Returns the
- * largest squared length of a centroid, +Inf if one is so long that sums could overflow, or NaN. */
-static float add_up(const vr_ivf_chooser *c)
+/* Fills in how near the wave's queries are to all centroids: the larger a sum, the nearer. Returns what the
+ * sums can be wrong by, which for panels is a matter of the largest length, as vr_worst has it. */
+static vr_worst add_up_panels(const vr_ivf_chooser *c)
 {
     const vr_wave *wave = &c->wave;
     size_t step = wave->simd->tile_rows, dim = wave->dim;
@@ -132,7 +108,26 @@ static float add_up(const vr_ivf_chooser *c)
             wave->simd->tile_sums(wave->panels + b * dim, c->panel, dim, bias,
                                   c->sums + b * c->stride + first, c->stride);
     }
-    return longest;
+    return (vr_worst){ .length = vr_length_bound(longest, dim) };
+}
+
+/* The same by digits: upper bounds. */
+static vr_worst add_up_digits(const vr_ivf_chooser *c)
+{
+    const vr_wave *wave = &c->wave;
+    const vr_blocks *blocks = wave->blocks;
+    size_t step = wave->simd->tile_rows;
+    if (wave->wide > 0)
+        wave->simd->begin(blocks->groups);
+    for (size_t first = 0; first < c->rows.count; first += step) {
+        const uint8_t *digits = vr_blocks_digits(blocks, first / step);
+        const float *factors = vr_blocks_factors(blocks, first / step);
+        for (size_t b = 0; b < wave->count;)
+            b += vr_wave_sums(wave, b, digits, factors, c->sums + b * c->stride + first, c->stride);
+    }
+    if (wave->wide > 0)
+        wave->simd->end();
+    return c->worst;
 }
 
 /* The least and the largest; 8 of each are kept on the way, for the compiler's vectors. */
@@ -213,12 +208,37 @@ static void settle(const vr_ivf_chooser *c, const float *query, size_t doubtful,
     vr_topk top;
     vr_topk_init(&top, c->keys, wanted);
     (c->rows.metric == VR_METRIC_L2 ? simd->l2_ids : simd->dot_ids)(
-        query, c->rows.values, dim * sizeof(float), c->sample, doubtful, dim, c->distances);
+        query, c->rows.values, dim * sizeof(float), c->doubtful, doubtful, dim, c->distances);
     for (size_t i = 0; i < doubtful; i++)
-        vr_topk_push(&top, vr_topk_key(vr_smaller_of(c->rows.metric, c->distances[i]), c->sample[i]));
+        vr_topk_push(&top, vr_topk_key(vr_smaller_of(c->rows.metric, c->distances[i]), c->doubtful[i]));
     vr_topk_finish(&top);
     for (size_t i = 0; i < wanted; i++)
         out[i] = vr_topk_row(top.keys[i]);
+}
+
+/* By their sums, nearest first. */
+static void put_in_order(const vr_ivf_chooser *c, const float *sums, uint32_t *lists)
+{
+    vr_topk top;
+    vr_topk_init(&top, c->keys, c->probes);
+    for (size_t i = 0; i < c->probes; i++)
+        vr_topk_push(&top, vr_topk_key(-sums[lists[i]], lists[i]));
+    vr_topk_finish(&top);
+    for (size_t i = 0; i < c->probes; i++)
+        lists[i] = vr_topk_row(top.keys[i]);
+}
+
+/* Among many queries lists are scanned in an order of their own, but for every query's nearest. */
+static void put_nearest_first(const float *sums, size_t count, uint32_t *lists)
+{
+    size_t nearest = 0;
+    for (size_t i = 1; i < count; i++)
+        nearest = sums[lists[i]] > sums[lists[nearest]] ? i : nearest;
+    if (count > 0) {
+        uint32_t list = lists[0];
+        lists[0] = lists[nearest];
+        lists[nearest] = list;
+    }
 }
 
 /* Puts the lists of query q of the wave, the nearest first. doubt: how far a sum may be from the row
@@ -227,7 +247,7 @@ static void pick_lists(const vr_ivf_chooser *c, size_t q, float doubt, uint32_t 
 {
     const float *sums = c->sums + q * c->stride;
     float last = last_sum(c, sums), sure = last + 2.0f * doubt, possible = last - 2.0f * doubt;
-    size_t found = 0, doubtful = 0, nearest = 0;
+    size_t found = 0, doubtful = 0;
     c->wave.simd->passing(sums, c->rows.count, possible, c->bits);
     for (size_t i = 0; i < c->rows.count; i += 32)
         for (uint32_t here = c->bits[i / 32]; here; here &= here - 1) {
@@ -235,111 +255,51 @@ static void pick_lists(const vr_ivf_chooser *c, size_t q, float doubt, uint32_t 
             if (sums[list] > sure)
                 out[found++] = list;
             else
-                c->sample[doubtful++] = list;
+                c->doubtful[doubtful++] = list;
         }
-    for (size_t i = 1; i < found; i++)
-        nearest = sums[out[i]] > sums[out[nearest]] ? i : nearest;
-    if (found > 0) {
-        uint32_t list = out[0];
-        out[0] = out[nearest];
-        out[nearest] = list;
-    }
     settle(c, c->wave.at[q], doubtful, c->probes - found, out + found);
     if (c->in_order) {
-        memcpy(c->sample, out, c->probes * sizeof *out);
+        memcpy(c->doubtful, out, c->probes * sizeof *out);
         settle(c, c->wave.at[q], c->probes, c->probes, out);
+    } else if (c->wave.count <= FEW) {
+        put_in_order(c, sums, out);
+    } else {
+        put_nearest_first(sums, found, out);
     }
 }
 
-static void choose_by_panels(vr_ivf_chooser *c, const vr_queries *queries, const uint32_t *picked,
-                             size_t count, uint32_t *out)
+/* How far a sum of query q can be from the row kernel's, but for what all of its sums are too large by. */
+static float doubt_of(const vr_ivf_chooser *c, size_t q, vr_worst worst)
+{
+    float norm = c->wave.norms[q];
+    float rounding = vr_slack(c->rows.dim) * (norm + worst.length * worst.length) + vr_tiny(c->rows.dim);
+    return c->wave.way == VR_BY_PANELS ? rounding : rounding + vr_wave_error(&c->wave, q, worst);
+}
+
+static void choose_by_sums(vr_ivf_chooser *c, const vr_queries *queries, const uint32_t *picked,
+                           size_t count, uint32_t *out)
 {
     vr_wave_gather(&c->wave, queries, picked, count, 0);
-    float longest = add_up(c);
+    vr_worst worst = c->wave.way == VR_BY_PANELS ? add_up_panels(c) : add_up_digits(c);
     for (size_t q = 0; q < count; q++) {
         uint32_t *lists = out + picked[q] * c->probes;
-        float norm = c->wave.norms[q];
-        if (norm < VR_HUGE_NORM && longest < VR_HUGE_NORM)
-            pick_lists(c, q, vr_slack(c->rows.dim) * (norm + longest) + vr_tiny(c->rows.dim), lists);
+        if (c->wave.norms[q] < VR_HUGE_NORM && worst.length * worst.length < VR_HUGE_NORM)
+            pick_lists(c, q, doubt_of(c, q, worst), lists);
         else
             vr_ivf_nearest_lists(c->ivf, c->wave.at[q], c->probes, c->distances, c->keys, lists);
-    }
-}
-
-/* ---- By digits ---- */
-
-/* A key that most probably is above that of the last list that is wanted. space: sampled keys. */
-static uint64_t guess_limit(const vr_ivf_chooser *c, const float *query, uint64_t *space)
-{
-    const vr_simd *simd = c->wave.simd;
-    size_t dim = c->rows.dim;
-    (c->rows.metric == VR_METRIC_L2 ? simd->l2_ids : simd->dot_ids)(
-        query, c->rows.values, dim * sizeof(float), c->sample, c->sampled, dim, c->distances);
-    vr_topk top = { .keys = space, .limit = vr_no_limit(), .k = (uint32_t)c->rank };
-    for (size_t i = 0; i < c->sampled; i++)
-        if (isfinite(c->distances[i]))
-            space[top.count++] = vr_topk_key(vr_smaller_of(c->rows.metric, c->distances[i]), UINT32_MAX);
-    vr_topk_shrink(&top);
-    return top.limit;
-}
-
-/* Among many queries lists are scanned in an order of their own, but for every query's nearest. */
-static void put_nearest_first(vr_topk *top)
-{
-    size_t nearest = 0;
-    vr_topk_shrink(top);
-    for (size_t i = 1; i < top->count; i++)
-        nearest = top->keys[i] < top->keys[nearest] ? i : nearest;
-    if (top->count > 0) {
-        uint64_t key = top->keys[0];
-        top->keys[0] = top->keys[nearest];
-        top->keys[nearest] = key;
-    }
-}
-
-static void choose_by_sample(vr_ivf_chooser *c, const vr_queries *queries, const uint32_t *picked,
-                             size_t count, uint32_t *out)
-{
-    size_t keys = vr_topk_capacity(c->probes);
-    for (size_t i = 0; i < c->sampled; i++)
-        c->sample[i] = (uint32_t)(i * SHARE);
-    c->scanner.rows = &c->rows;
-    c->scanner.wave = &c->wave;
-    c->scanner.tops = c->tops;
-    vr_wave_gather(&c->wave, queries, picked, count, 0);
-    for (size_t i = 0; i < count; i++) { /* the first place for keys is the last that is taken */
-        size_t q = count - 1 - i;
-        uint64_t limit = guess_limit(c, c->wave.at[q], c->keys);
-        vr_topk_init(&c->tops[q], c->keys + q * keys, c->probes);
-        c->tops[q].limit = limit;
-    }
-    vr_scanner_start(&c->scanner);
-    vr_scan(&c->scanner, 0, c->rows.count);
-    for (size_t i = 0; i < count; i++) {
-        vr_topk *top = &c->tops[i];
-        if (count > IN_ORDER && !c->in_order)
-            put_nearest_first(top);
-        else
-            vr_topk_finish(top);
-        for (size_t j = 0; j < top->count; j++)
-            out[picked[i] * c->probes + j] = vr_topk_row(top->keys[j]);
     }
 }
 
 void vr_ivf_choose(vr_ivf_chooser *chooser, const vr_queries *queries, const uint32_t *picked, size_t count,
                    uint32_t *out)
 {
-    bool sampled = chooser->sampled > 0;
-    if (chooser->by_panels) {
-        choose_by_panels(chooser, queries, picked, count, out);
+    if (chooser->wave.way != VR_BY_ROWS) {
+        choose_by_sums(chooser, queries, picked, count, out);
         return;
     }
-    if (sampled)
-        choose_by_sample(chooser, queries, picked, count, out);
     for (size_t i = 0; i < count; i++)
-        if (!sampled || chooser->tops[i].count < chooser->probes)
-            vr_ivf_nearest_lists(chooser->ivf, queries->vectors + picked[i] * queries->dim, chooser->probes,
-                                 chooser->distances, chooser->keys, out + picked[i] * chooser->probes);
+        vr_ivf_nearest_lists(chooser->ivf, queries->vectors + picked[i] * queries->dim, chooser->probes,
+                             chooser->distances, chooser->keys, out + picked[i] * chooser->probes);
 }
 
 /* ---- A quantizer that is a graph ---- */

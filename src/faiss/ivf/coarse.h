@@ -2,7 +2,7 @@
 #ifndef VR_FAISS_IVF_COARSE_H
 #define VR_FAISS_IVF_COARSE_H
 
-#include "faiss/ivf/ivf.h"
+#include "faiss/ivf/codes.h"
 #include "scan/nearest.h"
 #include "scan/scan.h"
 
@@ -18,25 +18,21 @@ typedef struct vr_ivf_chooser {
     const vr_ivf *ivf;
     size_t probes, room; /* lists of a query; queries at a time */
     bool in_order;       /* lists are wanted nearest first, also of many queries */
-    size_t sampled;      /* centroids that every query is compared with first; 0: it is compared with all */
-    size_t rank;         /* that one of them in order is farther away than the last list, most probably */
-    vr_rows rows;
-    bool by_panels; /* or by digits */
-    vr_wave wave;
-    vr_scanner scanner; /* by digits */
-    float *panel;       /* by panels: some centroids as the kernel wants them, */
-    float *sums;        /* and of each query its sums with all centroids, */
-    size_t stride;      /* which are so many, with what fills the last panel, */
-    uint32_t *bits;     /* and of these a bit each */
-    vr_topk *tops;
+    vr_rows rows;        /* the centroids */
+    vr_worst worst;      /* of them, by digits */
+    vr_wave wave;        /* by rows: every query is compared alone */
+    float *panel;        /* by panels: some centroids as the kernel wants them */
+    float *sums;         /* of each query those with all centroids, */
+    size_t stride;       /* which are so many, with what fills the last panel or block, */
+    uint32_t *bits;      /* and of these a bit each */
+    uint32_t *doubtful;  /* lists */
     uint64_t *keys;
     float *distances;
-    uint32_t *sample;
 } vr_ivf_chooser;
 
-/* blocks: of the centroids, or NULL. Room is for as many of so many queries as make sense. */
-void vr_ivf_chooser_plan(vr_ivf_chooser *chooser, const vr_ivf *ivf, const vr_blocks *blocks, size_t probes,
-                         size_t queries, bool in_order);
+/* codes: or NULL. Room is for as many of so many queries as make sense. */
+void vr_ivf_chooser_plan(vr_ivf_chooser *chooser, const vr_ivf *ivf, const vr_ivf_codes *codes,
+                         size_t probes, size_t queries, bool in_order);
 void vr_ivf_chooser_place(vr_ivf_chooser *chooser, uintptr_t base, size_t *end); /* as vr_wave_place() */
 
 /* Finds the lists of count <= room of the queries, which are finite; those of query q go to out + q *

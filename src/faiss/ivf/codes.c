@@ -30,6 +30,7 @@ static void *create(void *context)
                                         ivf->quantizer->metric, simd->code_max);
     if (codes->items && codes->centroids) {
         vr_blocks_fill(codes->centroids, ivf->centroids, ivf->lists);
+        codes->worst = vr_blocks_worst(codes->centroids, ivf->lists);
         return codes;
     }
     vr_ivf_codes_free(codes);

@@ -7,6 +7,7 @@
 
 typedef struct vr_ivf_codes {
     vr_blocks *items, *centroids;
+    vr_worst worst; /* of the centroids */
 } vr_ivf_codes;
 
 /* The codes, made now if that pays, for a query that looks into so many lists; *out is NULL where it has

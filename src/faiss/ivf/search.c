@@ -134,8 +134,7 @@ static void place_worker(const search *s, worker *w, uintptr_t base, size_t *end
     vr_scanner_place(&w->scanner, &w->wave, base, end);
     w->picked = (void *)(base + vr_carve(end, w->wave.room, sizeof *w->picked));
     w->tops = (void *)(base + vr_carve(end, s->room, sizeof *w->tops));
-    vr_ivf_chooser_plan(&w->chooser, s->ivf, s->codes ? s->codes->centroids : NULL, s->probes, s->portion,
-                        s->budget > 0);
+    vr_ivf_chooser_plan(&w->chooser, s->ivf, s->codes, s->probes, s->portion, s->budget > 0);
     vr_ivf_chooser_place(&w->chooser, base, end);
     w->finite = (void *)(base + vr_carve(end, w->chooser.room, sizeof *w->finite));
     w->order =
@@ -173,7 +172,6 @@ static size_t place(search *s, void *block)
         s->workers[t] = w;
         s->workers[t].scanner.wave = &s->workers[t].wave;
         s->workers[t].scanner.tops = w.picked;
-        s->workers[t].chooser.scanner.wave = &s->workers[t].chooser.wave;
     }
     return end;
 }
