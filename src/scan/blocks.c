@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { SCALE, ERROR, LENGTH, BIAS, FACTORS };
+enum { SCALE, ERROR, BIAS };
 
 vr_blocks *vr_blocks_create(const vr_simd *simd, size_t count, size_t dim, vr_metric metric, int digit_max)
 {
@@ -24,23 +24,25 @@ vr_blocks *vr_blocks_create(const vr_simd *simd, size_t count, size_t dim, vr_me
                            .bias_factor = vr_bias_factor(metric, dim),
                            .count = count };
     blocks->bytes = vr_alloc(count, blocks->block_bytes);
-    if (!blocks->bytes) {
-        vr_free(blocks);
-        return NULL;
-    }
-    return blocks;
+    blocks->longest = vr_alloc(count, sizeof *blocks->longest);
+    if (blocks->bytes && blocks->longest)
+        return blocks;
+    vr_blocks_free(blocks);
+    return NULL;
 }
 
 void vr_blocks_free(vr_blocks *blocks)
 {
-    if (blocks)
-        vr_free(blocks->bytes);
+    if (!blocks)
+        return;
+    vr_free(blocks->bytes);
+    vr_free(blocks->longest);
     vr_free(blocks);
 }
 
-/* digits: groups * 4, of which those past dim are 0. */
-static void put_row(const vr_blocks *blocks, uint8_t *block, size_t i, const vr_stored_f32 *x,
-                    int8_t *digits)
+/* digits: groups * 4, of which those past dim are 0. Returns the row's length, 0 if it isn't estimated. */
+static float put_row(const vr_blocks *blocks, uint8_t *block, size_t i, const vr_stored_f32 *x,
+                     int8_t *digits)
 {
     const vr_simd *simd = blocks->simd;
     vr_coded row = { 0 };
@@ -54,11 +56,11 @@ static void put_row(const vr_blocks *blocks, uint8_t *block, size_t i, const vr_
     float *factors = (float *)(void *)(block + simd->tile_rows * blocks->groups * 4) + i;
     factors[SCALE * simd->tile_rows] = row.scale;
     factors[ERROR * simd->tile_rows] = row.error;
-    factors[LENGTH * simd->tile_rows] = row.length;
     factors[BIAS * simd->tile_rows] = usual ? blocks->bias_factor * norm : INFINITY;
     for (size_t g = 0; g < blocks->groups; g++)
         for (size_t j = 0; j < 4; j++)
             block[(g * simd->tile_rows + i) * 4 + j] = (uint8_t)(digits[g * 4 + j] + simd->code_bias);
+    return row.length;
 }
 
 void vr_blocks_put(vr_blocks *blocks, size_t block, const vr_stored_f32 *rows, size_t count)
@@ -68,8 +70,11 @@ void vr_blocks_put(vr_blocks *blocks, size_t block, const vr_stored_f32 *rows, s
     uint8_t *bytes = blocks->bytes + block * blocks->block_bytes;
     if (count < blocks->simd->tile_rows)
         memset(bytes, 0, blocks->block_bytes);
-    for (size_t i = 0; i < count; i++)
-        put_row(blocks, bytes, i, rows + i * blocks->dim, digits);
+    blocks->longest[block] = 0.0f;
+    for (size_t i = 0; i < count; i++) {
+        float length = put_row(blocks, bytes, i, rows + i * blocks->dim, digits);
+        blocks->longest[block] = length > blocks->longest[block] ? length : blocks->longest[block];
+    }
 }
 
 vr_worst vr_blocks_worst(const vr_blocks *blocks, size_t count)
@@ -78,7 +83,7 @@ vr_worst vr_blocks_worst(const vr_blocks *blocks, size_t count)
     vr_worst worst = { 0 };
     for (size_t i = 0; i < count; i++) {
         const float *factors = vr_blocks_factors(blocks, i / rows) + i % rows;
-        float length = factors[BIAS * rows] < INFINITY ? factors[LENGTH * rows] : INFINITY;
+        float length = factors[BIAS * rows] < INFINITY ? blocks->longest[i / rows] : INFINITY;
         worst.length = length > worst.length ? length : worst.length;
         worst.error = factors[ERROR * rows] > worst.error ? factors[ERROR * rows] : worst.error;
     }

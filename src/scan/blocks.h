@@ -2,8 +2,10 @@
  * queries.
  *
  * A block holds the kernels' tile_rows rows: their digits, group by group of 4, then the factors of
- * simd.h's code kernels. Places of a block that no row has are zero, and what kernels say of them is to be
- * ignored. So any run of whole blocks is a thing of its own: rows that belong together start at a block.
+ * simd.h's code kernels. What the query's digits leave may add rest * length to a product: of the lengths
+ * one for each block is kept, and the floor sinks by rest times that. Places of a block that no row has are
+ * zero, and what kernels say of them is to be ignored. So any run of whole blocks is a thing of its own:
+ * rows that belong together start at a block.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef VR_SCAN_BLOCKS_H
@@ -15,12 +17,13 @@
 typedef struct vr_blocks {
     const vr_simd *simd;
     size_t dim;
-    size_t groups;      /* of 4 digits, an even number */
-    size_t block_bytes; /* a multiple of 64 */
+    size_t groups; /* of 4 digits, an even number */
+    size_t block_bytes;
     int digit_max;
     float bias_factor; /* the bias of a row is that times its squared length, +Inf if that is huge or NaN */
     size_t count;      /* blocks */
     uint8_t *bytes;
+    float *longest; /* of each block, at least the largest length of a row, but for those of bias +Inf */
 } vr_blocks;
 
 /* How many blocks so many rows take. */
@@ -32,7 +35,7 @@ static inline size_t vr_block_count(const vr_simd *simd, size_t rows)
 /* Bytes of a block of such rows. */
 static inline size_t vr_block_bytes(const vr_simd *simd, size_t dim)
 {
-    return simd->tile_rows * ((dim + 7) / 8 * 8 + 4 * sizeof(float));
+    return simd->tile_rows * ((dim + 7) / 8 * 8 + 3 * sizeof(float));
 }
 
 /* Room for so many blocks, not initialised. NULL if memory is short, or dim above VR_CODES_DIM_MAX.

@@ -6,9 +6,9 @@
  *     <q, x> = scale' * scale * <c', c> + <scale' c', e> + <f, x>
  *           <= scale' * scale * <c', c> + |scale' c'| |e| + |f| |x|      (Cauchy-Schwarz)
  *
- * <c', c> is an integer and exact. scale, and upper bounds of |e| and |x|, are kept with every row. So a
- * row can be dropped without being read when even the bound isn't near enough; the rest are to be asked
- * of a row kernel. (The idea of the VA-file: Weber, Schek, Blott, VLDB 1998.)
+ * <c', c> is an integer and exact. scale, and upper bounds of |e| and |x| (blocks: of the largest |x|), are
+ * kept with every row. So a row can be dropped without being read when even the bound isn't near enough;
+ * the rest are to be asked of a row kernel. (The idea of the VA-file: Weber, Schek, Blott, VLDB 1998.)
  *
  * Kernels differ in how large a digit they take (simd.h's code_max and digit_max): what a bound is used for
  * comes out the same whatever the digits, since it only drops. Where digits decide something, they must be

@@ -275,9 +275,12 @@ static size_t scan_block(vr_scanner *s, size_t b, size_t block, size_t first, si
     const vr_wave *wave = s->wave;
     const vr_blocks *blocks = s->rows->blocks;
     const uint8_t *digits = vr_blocks_digits(blocks, block);
-    const float *factors = vr_blocks_factors(blocks, block), *floors = s->floors + b;
+    const float *factors = vr_blocks_factors(blocks, block);
+    float floors[VR_TILE_QUERIES_MAX], longest = blocks->longest[block];
     uint32_t masks[VR_TILE_QUERIES_MAX], any;
     size_t width = b < wave->wide ? wave->width : 1;
+    for (size_t q = 0; q < width; q++)
+        floors[q] = s->floors[b + q] - wave->reaches[b + q] * longest;
     const vr_code_queries *queries = vr_wave_coded(wave, b);
     if (b < wave->wide)
         any = wave->simd->code_tile(queries, vr_min(width, wave->count - b), digits, blocks->groups,
@@ -326,13 +329,15 @@ static void scan_by_bounds(vr_scanner *s, size_t q, size_t first, size_t count)
     const vr_code_queries *query = vr_wave_coded(wave, q);
     size_t step = wave->simd->tile_rows;
     uint32_t done[ROWS_MAX / 32], near[ROWS_MAX / 32];
+    float longest = 0.0f;
     for (size_t i = 0; i < count; i += step) {
         size_t block = s->rows->first_block + (first + i) / step;
         wave->simd->code_sums(query, vr_blocks_digits(blocks, block), blocks->groups,
                               vr_blocks_factors(blocks, block), s->space + i);
+        longest = blocks->longest[block] > longest ? blocks->longest[block] : longest;
     }
     offer_best(s, q, first, count, done);
-    wave->simd->passing(s->space, count, s->floors[q], near);
+    wave->simd->passing(s->space, count, s->floors[q] - wave->reaches[q] * longest, near);
     for (size_t i = 0; i < count; i += 32)
         for (uint32_t mask = near[i / 32] & ~done[i / 32]; mask; mask &= mask - 1)
             wait_for(s, q, first + i + (size_t)__builtin_ctz(mask));

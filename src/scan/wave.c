@@ -117,6 +117,7 @@ void vr_wave_lay_out(vr_wave *wave)
     for (size_t q = 0; q < end && wave->way == VR_BY_BLOCKS; q++) {
         spot to = spot_of(wave, q);
         vr_blocks_query(wave->blocks, wave->at[q], to.place, to.width, to.digits, to.coded);
+        wave->reaches[q] = to.coded->rest[to.place];
     }
 }
 
@@ -140,7 +141,7 @@ float vr_wave_error(const vr_wave *wave, size_t q, vr_worst rows)
 {
     const vr_code_queries *coded = vr_wave_coded(wave, q);
     size_t place = q < wave->wide ? q % wave->width : 0;
-    return coded->length[place] * rows.error + coded->rest[place] * rows.length;
+    return coded->length[place] * rows.error + wave->reaches[q] * rows.length;
 }
 
 /* ---- Gathering ---- */
@@ -168,7 +169,8 @@ void vr_queries_ready(vr_queries *queries, size_t q)
     vr_code_queries code;
     vr_blocks_query(queries->blocks, vector, 0, 1, queries->digits + q * queries->blocks->groups * 4,
                     &code);
-    queries->codes[q] = (vr_query_code){ code.offset[0], code.scale[0], code.length[0], code.rest[0] };
+    queries->codes[q] = (vr_query_code){ code.offset[0], code.scale[0], code.length[0] };
+    queries->reaches[q] = code.rest[0];
 }
 
 static void put_code(vr_code_queries *coded, size_t place, vr_query_code code)
@@ -176,7 +178,6 @@ static void put_code(vr_code_queries *coded, size_t place, vr_query_code code)
     coded->offset[place] = code.offset;
     coded->scale[place] = code.scale;
     coded->length[place] = code.length;
-    coded->rest[place] = code.rest;
 }
 
 /* The queries from b on that one kernel call compares. Where there is no query, any digits do. */

@@ -48,7 +48,7 @@ typedef struct vr_wave {
     float *vectors;         /* room x dim, where they are added */
     const float **at;       /* where each of them is: there, or in what the wave was gathered from */
     float *norms;           /* |q|^2 */
-    float *reaches;         /* IP by panels: by how much a floor sinks per |x| */
+    float *reaches;         /* by how much a floor sinks per |x|: by panels for IP, by blocks always */
     float *panels;          /* by panels: the vectors as the tile kernel wants them, width at a time */
     vr_code_queries *coded; /* by blocks: of width queries each, then of one each */
     int8_t *digits;
@@ -93,7 +93,7 @@ float vr_wave_error(const vr_wave *wave, size_t q, vr_worst rows);
 /* One query's part of a vr_code_queries. */
 typedef struct vr_query_code {
     int32_t offset;
-    float scale, length, rest;
+    float scale, length;
 } vr_query_code;
 
 /* Queries from which waves are gathered. */

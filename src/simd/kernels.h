@@ -236,9 +236,8 @@ static inline vec code_bounds(const vr_code_queries *queries, size_t q, ivec dot
 {
     ivec plain = i_sub(dots, i_all(queries->offset[q]));
     vec dot = v_mul(v_load(factors), i_float(plain)); /* scale by scale could underflow */
-    vec sum = v_fma(v_all(queries->scale[q]), dot, v_load(factors + 3 * ROWS));
-    sum = v_fma(v_all(queries->length[q]), v_load(factors + ROWS), sum);
-    return v_fma(v_all(queries->rest[q]), v_load(factors + 2 * ROWS), sum);
+    vec sum = v_fma(v_all(queries->scale[q]), dot, v_load(factors + 2 * ROWS));
+    return v_fma(v_all(queries->length[q]), v_load(factors + ROWS), sum);
 }
 
 static void begin(size_t groups)

@@ -123,7 +123,7 @@ static float code_sum(const vr_code_queries *queries, size_t count, size_t q, co
         for (size_t j = 0; j < 4; j++)
             dot += (int8_t)codes[(g * ROWS + i) * 4 + j] * queries->digits[(g * count + q) * 4 + j];
     return queries->scale[q] * (factors[i] * (float)dot) + queries->length[q] * factors[ROWS + i] +
-           queries->rest[q] * factors[2 * ROWS + i] + factors[3 * ROWS + i];
+           factors[2 * ROWS + i];
 }
 
 static uint32_t code_masks(const vr_code_queries *queries, size_t count, const uint8_t *codes,

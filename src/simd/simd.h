@@ -91,12 +91,12 @@ typedef struct vr_simd {
      *
      * - codes[(g * tile_rows + i) * 4 + j] is digit 4 g + j of row i, plus code_bias. g is below groups,
      *   which is even.
-     * - factors has four numbers of every row, tile_rows of each: its scale; its error, at least the length
-     *   of what the digits leave; its length, or more; and its bias, which is added to the product.
+     * - factors has three numbers of every row, tile_rows of each: its scale; its error, at least the
+     * length of what the digits leave; and its bias, which is added to the product.
      *
      * Bit i of masks[q] is 0 only if even the upper bound
      *
-     *     scale[q] * scale(i) * dot + length[q] * error(i) + rest[q] * length(i) + bias(i)
+     *     scale[q] * scale(i) * dot + length[q] * error(i) + bias(i)
      *
      * is below floors[q], dot being the sum of the digits' products. Returns the union of the masks.
      *
@@ -115,8 +115,9 @@ typedef struct vr_simd {
                            size_t groups, const float *factors, float *sums, size_t stride);
 
     /* The same for one query and rows that stand apart, each in a record of its own:
-     * row i at records + ids[i] * lines * 64, its digits, plus code_bias, from the start, its four factors
-     * in the last 16 bytes. The query has lines * 64 digits, 0 where a row has none. */
+     * row i at records + ids[i] * lines * 64, its digits, plus code_bias, from the start, and four factors
+     * in the last 16 bytes: scale, error, length and bias. rest[0] * length(i) is in the bound, too. The
+     * query has lines * 64 digits, 0 where a row has none. */
     void (*code_ids)(const vr_code_queries *query, const uint8_t *records, size_t lines,
                      const uint32_t *ids, size_t count, float *out);
 

@@ -12,7 +12,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { KINDS = 4, FACTORS = 4, DIM_MAX = 4099 + 8, LINE = 64, RECORDS = 50, IDS_MAX = 70, MEMORIES = 5 };
+enum {
+    KINDS = 4,
+    FACTORS = 3,
+    RECORD_FACTORS = 4,
+    DIM_MAX = 4099 + 8,
+    LINE = 64,
+    RECORDS = 50,
+    IDS_MAX = 70,
+    MEMORIES = 5
+};
 
 typedef struct call {
     const vr_simd *simd;
@@ -58,7 +67,7 @@ static void fill(call *c, size_t kind)
     for (size_t i = 0; i < rows * c->groups * 4; i++)
         c->codes[i] = (uint8_t)(draw_digit(c->simd->code_max, kind, i / 4 / rows) + c->simd->code_bias);
     for (size_t i = 0; i < rows * FACTORS; i++)
-        c->factors[i] = draw_float(i < 3 * rows ? 0.0f : -1.0f, 1.0f);
+        c->factors[i] = draw_float(i < 2 * rows ? 0.0f : -1.0f, 1.0f);
     memset(&c->queries, 0, sizeof c->queries);
     c->queries.digits = c->digits;
     for (size_t q = 0; q < c->width; q++) {
@@ -72,7 +81,6 @@ static void fill(call *c, size_t kind)
         c->queries.offset[q] = sum * c->simd->code_bias;
         c->queries.scale[q] = draw_float(0.0f, 0.01f);
         c->queries.length[q] = draw_float(0.0f, 2.0f);
-        c->queries.rest[q] = draw_float(0.0f, 0.1f);
     }
 }
 
@@ -89,8 +97,7 @@ static double exact(const call *c, size_t q, size_t i, double *error)
         }
     const float *f = c->factors + i;
     double terms[] = { (double)c->queries.scale[q] * (double)f[0] * (double)dot,
-                       (double)c->queries.length[q] * (double)f[rows],
-                       (double)c->queries.rest[q] * (double)f[2 * rows], (double)f[3 * rows] };
+                       (double)c->queries.length[q] * (double)f[rows], (double)f[2 * rows] };
     double sum = 0, magnitude = 0;
     for (size_t t = 0; t < FACTORS; t++) {
         sum += terms[t];
@@ -246,9 +253,10 @@ static void fill_records(call *c, size_t kind, size_t lines)
         c->codes[i] = (uint8_t)(digit + c->simd->code_bias);
     }
     for (size_t i = 0; i < RECORDS; i++)
-        for (size_t f = 0; f < FACTORS; f++) {
+        for (size_t f = 0; f < RECORD_FACTORS; f++) {
             float factor = draw_float(f < 3 ? 0.0f : -1.0f, 1.0f);
-            memcpy(c->codes + (i + 1) * bytes - (FACTORS - f) * sizeof factor, &factor, sizeof factor);
+            memcpy(c->codes + (i + 1) * bytes - (RECORD_FACTORS - f) * sizeof factor, &factor,
+                   sizeof factor);
         }
     memset(c->digits, 0, bytes);
     memset(&c->queries, 0, sizeof c->queries);
@@ -273,7 +281,7 @@ static bool check_sum(const call *c, size_t i)
     size_t bytes = c->groups * LINE;
     const uint8_t *record = c->codes + c->ids[i] * bytes;
     int64_t dot = 0;
-    float f[FACTORS];
+    float f[RECORD_FACTORS];
     memcpy(f, record + bytes - sizeof f, sizeof f);
     for (size_t j = 0; j < c->dim; j++)
         dot += (c->simd->code_bias ? record[j] - c->simd->code_bias : (int8_t)record[j]) * c->digits[j];
@@ -306,7 +314,7 @@ static void check_ids(const vr_simd *simd, size_t dim, bool bench, guarded memor
                       size_t *failed)
 {
     static const size_t counts[] = { 1, 2, 3, 4, 5, 30, IDS_MAX };
-    size_t lines = (dim + FACTORS * sizeof(float) + LINE - 1) / LINE;
+    size_t lines = (dim + RECORD_FACTORS * sizeof(float) + LINE - 1) / LINE;
     call c = { .simd = simd, .name = "code_ids", .dim = dim, .groups = lines, .width = 1 };
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         for (size_t kind = 0; kind < KINDS; kind++)

@@ -79,6 +79,7 @@ static size_t passes(const vr_blocks *codes, size_t width, size_t target, double
         double slack = (double)vr_slack(dim) * (norm + dot(query, query, dim)) + 1e-35 * (double)dim;
         floors[q] = (float)(at - slack + margin * sqrt(norm * dot(query, query, dim)));
         vr_blocks_query(codes, query, q, width, digits, &coded);
+        floors[q] -= coded.rest[q] * codes->longest[target / step];
     }
     const uint8_t *block = vr_blocks_digits(codes, target / step);
     const float *factors = vr_blocks_factors(codes, target / step);
@@ -173,7 +174,7 @@ static void test_last_block_ends_in_zeros(void **unused)
             for (size_t g = 0; g < blocks->groups; g++)
                 for (size_t j = 0; j < 4; j++)
                     assert_int_equal(digits[(g * simd->tile_rows + i) * 4 + j], 0);
-            for (size_t f = 0; f < 4; f++)
+            for (size_t f = 0; f < 3; f++)
                 assert_true(factors[f * simd->tile_rows + i] == 0.0f);
         }
         assert_true(factors[0] > 0.0f);

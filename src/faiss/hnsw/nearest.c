@@ -6,9 +6,10 @@
 #include <math.h>
 
 enum {
+    SCALE = 0, /* of a record's factors */
     LENGTH = 1,
     BIAS = 3,
-    FACTORS = 4,
+    FACTORS = 3,                     /* of a row of the kernel's */
     WAITING = 32 + VR_TILE_ROWS_MAX, /* room for points that may be near, */
     BUNCH = 12                       /* which are compared when they are as many as this */
 };
@@ -36,12 +37,13 @@ static void put_point(vr_hnsw_group *group, uint8_t *block, size_t i, uint32_t i
     const vr_hnsw_points *points = group->points;
     size_t rows = points->simd->tile_rows;
     const uint8_t *record = points->records + (size_t)id * points->lines * 64;
-    float *factors = (float *)(void *)(block + rows * points->groups * 4), own[FACTORS];
+    float *factors = (float *)(void *)(block + rows * points->groups * 4), own[4];
     for (size_t g = 0; g < points->groups; g++)
         memcpy(block + (g * rows + i) * 4, record + g * 4, 4);
     vr_hnsw_factors(points, id, own);
-    for (size_t f = 0; f < FACTORS; f++)
-        factors[f * rows + i] = own[f];
+    factors[i] = own[SCALE];
+    factors[rows + i] = own[LENGTH];
+    factors[2 * rows + i] = own[BIAS];
     float length = points->directions ? own[LENGTH] : sqrtf(-2.0f * own[BIAS]);
     group->longest = length > group->longest ? length : group->longest;
 }
