@@ -7,6 +7,10 @@
  * A forked child has the list and the mutex but none of the threads: the handlers below hold the mutex
  * over the fork, so that it is consistent, and forget the threads in the child.
  *
+ * To fall asleep and be woken takes some 50 us, as long as a part of a short query. So a helper that has
+ * done its part, and a caller that waits for one, look out for that long before they sleep: the next part
+ * of the call, or the next query, mostly comes by then.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/threads.h"
 
@@ -22,17 +26,19 @@
 typedef struct job {
     void (*work)(void *context, size_t worker);
     void *context;
-    size_t joined;  /* workers so far, the caller among them */
-    size_t limit;   /* workers at the most */
-    size_t running; /* helpers that have joined and not returned */
+    size_t joined;         /* workers so far, the caller among them */
+    size_t limit;          /* workers at the most */
+    atomic_size_t running; /* helpers that have joined and not returned */
     struct job *next;
 } job;
+
+enum { AWAKE_US = 50, LOOKS = 64 /* between two looks at the clock */ };
 
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t wanted; /* a job was put on the list */
     pthread_cond_t done;   /* a helper returned from its job */
-    job *jobs;             /* those that want more helpers */
+    _Atomic(job *) jobs;   /* those that want more helpers; changed under the mutex */
     size_t threads;        /* started */
     size_t idle;           /* of them, not in a job: each will look for one */
 } pool = { .mutex = PTHREAD_MUTEX_INITIALIZER,
@@ -110,11 +116,47 @@ static void restore_signals(const signals *before)
 
 static void unlink_job(const job *gone)
 {
-    for (job **link = &pool.jobs; *link; link = &(*link)->next)
-        if (*link == gone) {
-            *link = gone->next;
+    job *first = pool.jobs;
+    if (first == gone)
+        pool.jobs = gone->next;
+    for (job *before = first; before && first != gone; before = before->next)
+        if (before->next == gone) {
+            before->next = gone->next;
             return;
         }
+}
+
+static void rest(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static bool helpers_are_back(job *mine)
+{
+    return atomic_load_explicit(&mine->running, memory_order_acquire) == 0;
+}
+
+static bool work_has_come(job *unused)
+{
+    (void)unused;
+    return atomic_load_explicit(&pool.jobs, memory_order_relaxed) != NULL;
+}
+
+/* Looks out awake, for a while. */
+static void look_out(bool (*has_come)(job *of), job *of)
+{
+    int64_t end = vr_now_us() + AWAKE_US;
+    do
+        for (size_t i = 0; i < LOOKS; i++) {
+            if (has_come(of))
+                return;
+            rest();
+        }
+    while (vr_now_us() < end);
 }
 
 static void *helper(void *unused)
@@ -133,9 +175,12 @@ static void *helper(void *unused)
         pthread_mutex_unlock(&pool.mutex);
         mine->work(mine->context, worker);
         pthread_mutex_lock(&pool.mutex);
-        mine->running--;
+        mine->running--; /* the caller, who may see it, can't return before the mutex is free */
         pool.idle++;
         pthread_cond_broadcast(&pool.done);
+        pthread_mutex_unlock(&pool.mutex);
+        look_out(work_has_come, NULL);
+        pthread_mutex_lock(&pool.mutex);
     }
     return NULL;
 }
@@ -179,6 +224,9 @@ void vr_parallel(size_t threads, void (*work)(void *context, size_t worker), voi
 
     pthread_mutex_lock(&pool.mutex);
     unlink_job(&mine);
+    pthread_mutex_unlock(&pool.mutex);
+    look_out(helpers_are_back, &mine);
+    pthread_mutex_lock(&pool.mutex);
     while (mine.running > 0)
         pthread_cond_wait(&pool.done, &pool.mutex);
     pthread_mutex_unlock(&pool.mutex);
