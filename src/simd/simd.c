@@ -96,9 +96,14 @@ const vr_simd *vr_simd_get(void)
 {
     static _Atomic(const vr_simd *) chosen;
     const vr_simd *table = atomic_load_explicit(&chosen, memory_order_acquire);
-    if (!table) {
-        table = choose(); /* every thread that comes here finds the same */
-        atomic_store_explicit(&chosen, table, memory_order_release);
-    }
+    if (table)
+        return table;
+    /* Threads that come here together may find different tables: whether tiles are permitted depends on the
+     * stacks for signals that there are at the moment. The first one's choice is everybody's, since what
+     * one table has laid out another can't read. */
+    const vr_simd *found = choose();
+    if (atomic_compare_exchange_strong_explicit(&chosen, &table, found, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return found;
     return table;
 }
