@@ -57,8 +57,7 @@ enum {
     VREC_TIMEOUT = 8      /* a server didn't answer in time */
 };
 
-/* Owned by the caller, filled by the library. Need not be initialised; set on failure only. Always of 512
- * bytes: it can't grow. */
+/* Owned by the caller, filled by the library, on failure only. Needn't be initialised. Always 512 bytes. */
 typedef struct vrec_error {
     int32_t status;       /* a vrec_status */
     int32_t system_error; /* what the operating system called it: ENOENT...; 0 if it wasn't asked */
@@ -90,7 +89,9 @@ VREC_API const char *vrec_version(void);
 VREC_API int32_t vrec_abi(void);
 
 /* The instruction set in use: "scalar", "avx2", "avx512", "amx" or "neon". Chosen once, on first use: the
- * best that the machine has, or a lower one named by the environment variable VREC_CPU. Static text. */
+ * best that the machine has, or a lower one named by the environment variable VREC_CPU. Static text.
+ * "amx" needs leave of Linux, which the process can't give back: from then on sigaltstack() fails (ENOMEM)
+ * for stacks below some 12 KiB. Where a thread has such a stack already, "avx512" is chosen. */
 VREC_API const char *vrec_cpu(void);
 
 /* How many threads a call uses when it asks for 0: -1 all cores, or 1 and up. Until it is set: what the
@@ -188,9 +189,8 @@ VREC_API const char *vrec_backend_name(size_t i);
 VREC_API const char *vrec_backend_summary(size_t i);
 VREC_API const vrec_option *vrec_backend_option(const char *backend, size_t i);
 
-/* The one of some words, the last of which is NULL, that another was probably meant to be: a slip or two of
- * a typist away. NULL if none is, as a wrong guess misleads. For messages; the library's own ask it, too.
- */
+/* The one of some words, the last of which is NULL, that another was probably meant to be: a slip or two
+ * away. NULL if none is, as a wrong guess misleads. For messages; the library's own ask it, too. */
 VREC_API const char *vrec_nearest_word(const char *word, const char *const *words);
 
 /* What can be done with a backend where it is available, as a sum of these; 0 if there is none of that

@@ -22,10 +22,13 @@ size_t vr_cores(void);
 uint64_t vr_process_id(void);
 
 #if defined(VR_AMX)
-/* Asks for leave to use the processor's tiles (AMX), which this process and its children then have, on all
- * threads. Linux wants to be asked since tiles make what a signal has to save 8 KiB larger; it says no
- * where there is a stack for signals that is too small for that. (Its Documentation/arch/x86/xstate.rst.)
- */
+/* Asks Linux for leave to use the processor's tiles (AMX). All threads of the process then have it, and
+ * processes that it forks; a program that it executes has to ask anew. It can't be given back.
+ *
+ * Linux wants to be asked because a signal that interrupts a thread which has used tiles saves 8 KiB more.
+ * Where a thread has a stack for signals (sigaltstack) that is too small for that, Linux refuses. Once it
+ * has granted, sigaltstack() fails for such a stack, on all threads: ENOMEM. (Linux,
+ * Documentation/arch/x86/xstate.rst.) */
 bool vr_permit_tiles(void);
 #endif
 
