@@ -74,20 +74,22 @@ void vr_wave_add(vr_wave *wave, size_t query);
 /* Lays out what has been added. */
 void vr_wave_lay_out(vr_wave *wave);
 
-/* What asks about the queries from b on that one kernel call compares. */
+/* The queries from b on that one kernel call compares, as it wants them. b is where such queries begin. */
 static inline const vr_code_queries *vr_wave_coded(const vr_wave *wave, size_t b)
 {
     size_t wide = wave->wide, width = wave->width;
     return &wave->coded[b < wide ? b / width : wide / width + b - wide];
 }
 
-/* Puts the upper bounds of simd.h's code kernels for the queries from b on that one kernel call compares,
- * and a block of rows, query b + i's at sums[i * stride]. Returns how many queries these were. Between the
- * tables' begin() and end(). */
+/* Puts the sums of digits (simd.h's code_sums) of a block of rows and the queries from b on that one kernel
+ * call compares: query b + i's from sums[i * stride] on. Returns how many queries these were, so that the
+ * next call's begin there. There is room for those of width queries. To be called between the table's
+ * begin() and end(), if any are wide. */
 size_t vr_wave_sums(const vr_wave *wave, size_t b, const uint8_t *digits, const float *factors, float *sums,
                     size_t stride);
 
-/* Such a bound of query q is too large by at most twice that, but for rounding. */
+/* Such a sum of query q, less the row's bias, is the inner product and something that is the same for all
+ * rows, give or take this and rounding. rows: of all of them. */
 float vr_wave_error(const vr_wave *wave, size_t q, vr_worst rows);
 
 /* One query's part of a vr_code_queries. */

@@ -115,7 +115,7 @@ static void check(asked *a)
 
 static void check_all_ways(asked *a)
 {
-    static const size_t counts[] = { 1, 2, 7, 9, 13, QUERIES };
+    static const size_t counts[] = { 1, 2, 7, 9, 13, 17, QUERIES }; /* whole tiles, and what is left over */
     size_t probes[] = { 1, 2, a->ivf.lists / 3 + 1, a->ivf.lists };
     for (size_t p = 0; p < sizeof probes / sizeof probes[0]; p++)
         for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++)

@@ -1,7 +1,12 @@
-/* The centroids' digits say of every query and centroid how near they are at the most, and at the least.
- * What that leaves in doubt around the last list that is wanted is asked of the row kernel. Where there are
- * no digits, the centroids are laid out as panels, if there are many queries, and the tile kernel's
- * rounding is all that leaves doubt. Else the row kernel is asked at once.
+/* The lists that are chosen are always those that the row kernel finds nearest, but it isn't asked about
+ * all of them. A faster kernel gives every query and centroid a sum first: the larger, the nearer. A
+ * query's sums aren't exact, but doubt_of() says how far they can be off. So most lists are surely wanted
+ * or surely not (pick_lists()), and only those with sums near that of the last one wanted are asked of the
+ * row kernel.
+ *
+ * Sums come from the centroids' digits, where there are any. Else, for many queries, the centroids are laid
+ * out as panels for the tile kernel, whose sums are exact but for rounding. For few queries that doesn't
+ * pay, and the row kernel is asked about all lists.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "faiss/ivf/coarse.h"
@@ -17,12 +22,12 @@
 #include <string.h>
 
 enum {
-    ROOM = 96,           /* queries at a time, */
-    SUM_BYTES = 1 << 22, /* as far as their sums with all centroids allow it; */
-    FEW = 8,             /* for so few, lists are put in order, and panels don't pay */
-    SORTED = 16,         /* sums that are sorted, of those of a query; */
-    HALVES_MAX = 32,
-    COLUMN_MIN = 16 /* sums, or the columns take longer than the halves */
+    ROOM = 96,           /* queries at a time, or fewer: */
+    SUM_BYTES = 1 << 22, /* about what their sums with all centroids take */
+    FEW = 8,             /* queries whose lists are all put in order, and for whom panels don't pay */
+    SORTED = 16,         /* sums that are sorted instead of halved further */
+    HALVES_MAX = 32,     /* equal ones can't be halved */
+    COLUMN_MIN = 16      /* sums in a column; with fewer, columns take longer than halves */
 };
 
 /* ---- One query, all centroids ---- */
@@ -88,8 +93,8 @@ void vr_ivf_chooser_place(vr_ivf_chooser *chooser, uintptr_t base, size_t *end)
 
 /* ---- By sums ---- */
 
-/* Fills in how near the wave's queries are to all centroids: the larger a sum, the nearer. Returns what the
- * sums can be wrong by, which for panels is a matter of the largest length, as vr_worst has it. */
+/* Puts the sums of the wave's queries with all centroids. For doubt_of() it returns the length of the
+ * longest centroid, as vr_worst has it: +Inf if one isn't estimated. */
 static vr_worst add_up_panels(const vr_ivf_chooser *c)
 {
     const vr_wave *wave = &c->wave;
@@ -111,7 +116,7 @@ static vr_worst add_up_panels(const vr_ivf_chooser *c)
     return (vr_worst){ .length = vr_length_bound(longest, dim) };
 }
 
-/* The same by digits: upper bounds. */
+/* The same by digits, whose sums can be off by more: doubt_of() needs all of vr_worst. */
 static vr_worst add_up_digits(const vr_ivf_chooser *c)
 {
     const vr_wave *wave = &c->wave;
@@ -155,8 +160,8 @@ static void find_range(const float *sums, size_t count, float *least, float *lar
     }
 }
 
-/* The sum of the last list that is wanted, which is one of those from low on and below high; above have
- * larger ones. */
+/* The sum of the last list that is wanted, given that it is at least low and less than high. So many lists
+ * as above says have sums of high and more. */
 static float last_between(const vr_ivf_chooser *c, const float *sums, float low, float high, size_t above)
 {
     size_t lists = c->rows.count;
@@ -173,8 +178,9 @@ static float last_between(const vr_ivf_chooser *c, const float *sums, float low,
     return -vr_topk_value(top.limit);
 }
 
-/* Where not few of the lists are wanted, it is closed in on by halves, which costs a pass without a branch
- * each time, until few sums are left to be sorted. */
+/* The sum of the last list that is wanted: exactly the probes-th largest. If few of the lists are wanted,
+ * columns give a value that is hardly less. Else it is closed in on by halves, each of which takes a pass
+ * without a branch, until few sums are left to be sorted. */
 static float last_sum(const vr_ivf_chooser *c, const float *sums)
 {
     float low, high;
@@ -228,7 +234,8 @@ static void put_in_order(const vr_ivf_chooser *c, const float *sums, uint32_t *l
         lists[i] = vr_topk_row(top.keys[i]);
 }
 
-/* Among many queries lists are scanned in an order of their own, but for every query's nearest. */
+/* For many queries, lists are scanned in an order of their own, but each query's first one before all the
+ * others: of the first count lists, that will be the one with the largest sum. */
 static void put_nearest_first(const float *sums, size_t count, uint32_t *lists)
 {
     size_t nearest = 0;
@@ -241,8 +248,12 @@ static void put_nearest_first(const float *sums, size_t count, uint32_t *lists)
     }
 }
 
-/* Puts the lists of query q of the wave, the nearest first. doubt: how far a sum may be from the row
- * kernel's. */
+/* Puts the lists of query q of the wave, the nearest first. doubt is doubt_of()'s: of two lists, the one
+ * that is as far by the row kernel, or farther, has a sum that is larger by 2 doubt at the most.
+ *
+ * So a list with a sum above last + 2 doubt is wanted. Otherwise all that are wanted would be nearer or as
+ * near, and have sums above last; but fewer lists than are wanted have such. And a list with a sum below
+ * last - 2 doubt isn't: those with sums from last on are all nearer, and they are as many as are wanted. */
 static void pick_lists(const vr_ivf_chooser *c, size_t q, float doubt, uint32_t *out)
 {
     const float *sums = c->sums + q * c->stride;
@@ -268,7 +279,20 @@ static void pick_lists(const vr_ivf_chooser *c, size_t q, float doubt, uint32_t 
     }
 }
 
-/* How far a sum of query q can be from the row kernel's, but for what all of its sums are too large by. */
+/* How far the sums of query q can be from what the row kernel would say, put as a sum: its product for IP,
+ * (|q|^2 - distance) / 2 for L2. What all sums of the query are too large by doesn't matter, since they are
+ * only compared with each other.
+ *
+ * With bound.c's g and slack, a centroid x, and L for the length of the longest: the row kernel is wrong by
+ * g (|q|^2 + |x|^2) at the most, and the squared length in a sum by g |x|^2 / 2.
+ *
+ * - A sum by panels is wrong by g (|q||x| + |x|^2 / 2) besides.
+ * - All sums by digits are too large by the same, give or take vr_wave_error(); and for L2 by the slack
+ *   |x|^2 in the bias, which is slack L^2 / 2, give or take as much. Their rounding is a few times
+ *   2^-24 (|q|^2 + L^2).
+ *
+ * With |q||x| <= (|q|^2 + |x|^2) / 2 that adds up to slack (|q|^2 + L^2) at the most, beside
+ * vr_wave_error(), and leaves room for the rounding in pick_lists(). vr_tiny() covers what underflows. */
 static float doubt_of(const vr_ivf_chooser *c, size_t q, vr_worst worst)
 {
     float norm = c->wave.norms[q];

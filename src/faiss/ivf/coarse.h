@@ -22,10 +22,10 @@ typedef struct vr_ivf_chooser {
     vr_worst worst;      /* of them, by digits */
     vr_wave wave;        /* by rows: every query is compared alone */
     float *panel;        /* by panels: some centroids as the kernel wants them */
-    float *sums;         /* of each query those with all centroids, */
-    size_t stride;       /* which are so many, with what fills the last panel or block, */
-    uint32_t *bits;      /* and of these a bit each */
-    uint32_t *doubtful;  /* lists */
+    float *sums;         /* of each query with all centroids: the larger, the nearer; */
+    size_t stride;       /* from one query's to the next one's, which the last panel or block fills up */
+    uint32_t *bits;      /* one for each of a query's sums */
+    uint32_t *doubtful;  /* lists that may be wanted: the row kernel is asked */
     uint64_t *keys;
     float *distances;
 } vr_ivf_chooser;
@@ -36,8 +36,9 @@ void vr_ivf_chooser_plan(vr_ivf_chooser *chooser, const vr_ivf *ivf, const vr_iv
 void vr_ivf_chooser_place(vr_ivf_chooser *chooser, uintptr_t base, size_t *end); /* as vr_wave_place() */
 
 /* Finds the lists of count <= room of the queries, which are finite; those of query q go to out + q *
- * probes: nearest first; or if there are many queries, and no order is wanted, the very nearest and then
- * the others. */
+ * probes. Where that is wanted they are in order, the nearest first. Else they are in the order of their
+ * sums, or, if there are many queries, one that is nearest or nearly so is first, and the others follow in
+ * any order. */
 void vr_ivf_choose(vr_ivf_chooser *chooser, const vr_queries *queries, const uint32_t *picked, size_t count,
                    uint32_t *out);
 
