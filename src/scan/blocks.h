@@ -58,8 +58,8 @@ static inline const float *vr_blocks_factors(const vr_blocks *blocks, size_t blo
     return (const float *)(const void *)(digits + blocks->simd->tile_rows * blocks->groups * 4);
 }
 
-/* What an upper bound can be wrong by depends on that: the largest length of a row, and of what a row's
- * digits leave. The length is +Inf if there is a row that isn't estimated. */
+/* Of some rows, at least the largest length, and the largest length of what a row's digits leave: sums of
+ * digits can't be off by more than these allow. The length is +Inf if a row isn't estimated. */
 typedef struct vr_worst {
     float length, error;
 } vr_worst;

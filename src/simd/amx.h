@@ -1,21 +1,29 @@
-/* AMX: the tile of digits by the processor's matrix unit, all else as avx512.c has it, which includes this.
+/* AMX: code_tile and code_tile_sums by the processor's matrix unit, all else as avx512.c has it, which
+ * includes this.
  *
- * The unit has eight tiles of 16 x 64 bytes. An instruction multiplies 16 queries' next 64 digits with
- * those of 16 rows, which stand in the blocks just as it wants them: 4 digits of every row side by side.
- * (Intel's Software Developer's Manual, volume 1, chapter 18.)
+ * The unit has eight registers, called tiles, of up to 16 rows of 64 bytes. One instruction multiplies a
+ * tile with a tile, and adds the products to a third:
+ *
+ *     digits of queries, signed   16 queries x 64 digits
+ *     digits of rows, biased      16 groups x 16 rows x 4 digits: half a block's rows, as blocks have them
+ *     sums                        16 queries x 16 rows, int32
+ *
+ * How large tiles are has to be told beforehand, thread by thread: amx_begin(). (Intel's Software
+ * Developer's Manual, volume 1, chapter 18.)
  *
  * SPDX-License-Identifier: Apache-2.0 */
 
 enum {
     AMX_QUERIES = 16,
     AMX_FEW = 2,
-    AMX_GROUPS = 16, /* that a tile takes */
-    /* Sums for the lower and the upper half of a block's rows, a tile of queries, two of rows; and the same
-     * for the last groups, which are fewer than a tile takes. gcc wants to read the numbers themselves. */
+    AMX_GROUPS = 16, /* of 4 digits, that a tile takes */
+    /* 0 and 1: sums with the lower and with the upper half of a block's rows. 2: queries; 3 and 4: the two
+     * halves. 5, 6 and 7: the same for the last groups, where fewer are left than a tile takes. The numbers
+     * are part of the instructions, so that the intrinsics want them as they are. */
     AMX_TILES = 8
 };
 
-/* What the processor reads tiles' shapes from. */
+/* The tiles' shapes, as the processor reads them. */
 typedef struct amx_shapes {
     uint8_t palette, start_row, reserved[14];
     uint16_t row_bytes[16];
@@ -44,7 +52,7 @@ static void amx_end(void)
     _tile_release();
 }
 
-/* Sums of products, with the lower half of the rows and with the upper one. */
+/* Every query's sums of products, with the lower half of a block's rows and with the upper one. */
 typedef struct amx_dots {
     _Alignas(64) int32_t low[AMX_QUERIES][LANES], high[AMX_QUERIES][LANES];
 } amx_dots;

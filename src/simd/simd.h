@@ -29,7 +29,7 @@ enum { VR_NIBBLE_MAX = 7, VR_NIBBLE_BIAS = 8 };
 /* One query as the code kernels want it, or several that they compare at once: each is scale * digits plus
  * a rest that the digits don't express, as scan/encode.h explains. */
 typedef struct vr_code_queries {
-    const int8_t *digits;                /* [group][query][4]; whole: [query][group][4] */
+    const int8_t *digits;                /* [group][query][4], or [query][group][4] if the table is whole */
     int32_t offset[VR_TILE_QUERIES_MAX]; /* code_bias times the sum of the digits: to be taken off again */
     float scale[VR_TILE_QUERIES_MAX];
     float length[VR_TILE_QUERIES_MAX]; /* at least the length of scale * digits */
@@ -81,8 +81,10 @@ typedef struct vr_simd {
      * Returns how many pass. */
     size_t (*passing)(const float *values, size_t count, float floor, uint32_t *bits);
 
-    /* What a thread calls before its first code_tile or code_tile_sums with so many groups, and after the
-     * last: some processors want to know what they are to multiply. */
+    /* A thread calls begin() before code_tile and code_tile_sums, and end() when it needs them no more: AMX
+     * has to be told the shapes of what it multiplies, which is a state of the thread. In between all calls
+     * of the two are for so many groups; other kernels may be called, too. Every begin() wants its end()
+     * before the next. Other tables do nothing here. */
     void (*begin)(size_t groups);
     void (*end)(void);
 
@@ -92,32 +94,37 @@ typedef struct vr_simd {
      * - codes[(g * tile_rows + i) * 4 + j] is digit 4 g + j of row i, plus code_bias. g is below groups,
      *   which is even.
      * - factors has three numbers of every row, tile_rows of each: its scale; its error, at least the
-     * length of what the digits leave; and its bias, which is added to the product.
+     *   length of what the digits leave; and its bias, which is added to the product.
      *
-     * Bit i of masks[q] is 0 only if even the upper bound
+     * Bit i of masks[q] is 0 only if the sum
      *
      *     scale[q] * scale(i) * dot + length[q] * error(i) + bias(i)
      *
-     * is below floors[q], dot being the sum of the digits' products. Returns the union of the masks.
+     * is below floors[q], dot being the sum of the digits' products. With rest[q] times the row's length it
+     * would be an upper bound of product and bias: that much is to be taken off the floor beforehand.
+     * Returns the union of the masks.
      *
-     * code_tile may read what is given of the queries from count on, and may say something of them, which
-     * means nothing; the floor of each is to be Inf, so that it doesn't get into the union. */
+     * code_tile always gets code_queries queries and floors, and room for as many masks. Those from count
+     * on aren't compared: their digits may be anything, their other numbers anything finite, and what their
+     * masks say means nothing. Their floors are to be +Inf, so that the union says little of them; it
+     * may say that something passes where nothing does. */
     uint32_t (*code_one)(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                          const float *factors, const float *floors, uint32_t *masks);
     uint32_t (*code_tile)(const vr_code_queries *queries, size_t count, const uint8_t *codes, size_t groups,
                           const float *factors, const float *floors, uint32_t *masks);
 
-    /* The same upper bound itself, for one query and the tile_rows rows of a block; for the first count of
-     * code_queries, query q's at sums[q * stride], all code_queries of which there is room for. */
+    /* The sums themselves. code_sums: of one query and a block's tile_rows rows, in order.
+     * code_tile_sums: of the first count queries, that of query q and row i at sums[q * stride + i]. There
+     * is room for all code_queries, and what is written from query count on means nothing. */
     void (*code_sums)(const vr_code_queries *query, const uint8_t *codes, size_t groups,
                       const float *factors, float *sums);
     void (*code_tile_sums)(const vr_code_queries *queries, size_t count, const uint8_t *codes,
                            size_t groups, const float *factors, float *sums, size_t stride);
 
-    /* The same for one query and rows that stand apart, each in a record of its own:
-     * row i at records + ids[i] * lines * 64, its digits, plus code_bias, from the start, and four factors
-     * in the last 16 bytes: scale, error, length and bias. rest[0] * length(i) is in the bound, too. The
-     * query has lines * 64 digits, 0 where a row has none. */
+    /* Upper bounds for one query and rows that stand apart, each in a record of its own: row i at records +
+     * ids[i] * lines * 64, its digits, plus code_bias, from the start, and four factors in the last 16
+     * bytes: scale, error, length and bias. rest[0] * length(i) is in these sums, too. The query has a
+     * digit for each byte of a record, 0 where the record has none. */
     void (*code_ids)(const vr_code_queries *query, const uint8_t *records, size_t lines,
                      const uint32_t *ids, size_t count, float *out);
 
@@ -129,8 +136,8 @@ typedef struct vr_simd {
                        const uint32_t *ids, size_t count, float *out);
 
     size_t code_queries; /* at most VR_TILE_QUERIES_MAX */
-    size_t code_few;     /* for fewer queries, code_one one after the other is faster than code_tile */
-    bool whole;          /* for code_tile, the digits of a query stand together */
+    size_t code_few;     /* for fewer queries, code_one for each is faster than code_tile */
+    bool whole;          /* how code_tile wants digits: query by query; else group by group */
     int code_max;        /* a digit of a row is within -code_max..code_max */
     int code_bias;       /* added to it before it is stored in a byte */
     int digit_max;       /* a digit of a query is within -digit_max..digit_max */
@@ -146,13 +153,14 @@ const vr_simd *vr_simd_at(size_t i);
 /* Where a build for this processor has them. */
 extern const vr_simd vr_simd_scalar, vr_simd_avx2, vr_simd_avx512, vr_simd_amx, vr_simd_neon;
 
-/* Where digits 4 group, 4 group + 1... of query q of width are for a kernel that takes width queries. */
+/* Where the 4 digits of a group of query q are, for a kernel that takes width queries (1 or code_queries)
+ * of so many groups. */
 static inline size_t vr_digits_at(const vr_simd *simd, size_t group, size_t groups, size_t q, size_t width)
 {
     return (simd->whole ? q * groups + group : group * width + q) * 4;
 }
 
-/* Puts a query's groups * 4 digits where a kernel that takes width queries wants those of query q. */
+/* Puts a query's groups * 4 digits, which stand together, where such a kernel wants those of query q. */
 static inline void vr_put_digits(const vr_simd *simd, const int8_t *plain, size_t groups, size_t q,
                                  size_t width, int8_t *digits)
 {
