@@ -44,7 +44,9 @@ static void amx_begin(size_t groups)
         shapes.row_bytes[5] = (uint16_t)(last * 4);
         shapes.rows[6] = shapes.rows[7] = (uint8_t)last;
     }
-    _tile_loadconfig(&shapes);
+    /* The instruction by name: gcc 12 takes the intrinsic to read 8 bytes, and leaves out what is stored in
+     * the others. */
+    __asm__ volatile("ldtilecfg %0" : : "m"(shapes));
 }
 
 static void amx_end(void)
