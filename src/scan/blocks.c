@@ -24,8 +24,9 @@ vr_blocks *vr_blocks_create(const vr_simd *simd, size_t count, size_t dim, vr_me
                            .bias_factor = vr_bias_factor(metric, dim),
                            .count = count };
     blocks->bytes = vr_alloc(count, blocks->block_bytes);
-    blocks->longest = vr_alloc(count, sizeof *blocks->longest);
-    if (blocks->bytes && blocks->longest)
+    if (blocks->bytes) /* else count may be too large for anything */
+        blocks->longest = vr_alloc(count, sizeof *blocks->longest);
+    if (blocks->longest)
         return blocks;
     vr_blocks_free(blocks);
     return NULL;
