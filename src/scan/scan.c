@@ -305,10 +305,9 @@ static bool lacks_limit(const vr_scanner *s, size_t q, size_t count)
 static void offer_best(vr_scanner *s, size_t q, size_t first, size_t count, uint32_t *done)
 {
     uint32_t rows[2 * BEST_MAX];
-    uint64_t keys[2 * BEST_MAX + 32]; /* vr_topk_capacity(BEST_MAX) */
     float largest[COLUMNS_MAX];
     size_t dim = s->wave->dim, found = 0;
-    float least = vr_kth_of_columns(s->space, count, s->tops[q].k, largest, keys);
+    float least = vr_kth_of_columns(s->wave->simd, s->space, count, s->tops[q].k, largest, done);
     s->wave->simd->passing(s->space, count, least, done);
     for (size_t i = 0; i < count; i += 32) {
         uint32_t mask = done[i / 32];

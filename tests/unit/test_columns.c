@@ -1,7 +1,6 @@
 /* A value that at least k of many reach, and hardly more. SPDX-License-Identifier: Apache-2.0 */
 #include "scan/columns.h"
 
-#include "core/topk.h"
 #include "support/random.h"
 
 #include <math.h>
@@ -15,12 +14,12 @@
 enum { COUNT_MAX = 1024, K_MAX = 64, COLUMNS_MAX = 192 };
 
 static float values[COUNT_MAX], largest[COLUMNS_MAX];
-static uint64_t keys[2 * K_MAX + 32];
+static uint32_t bits[COUNT_MAX / 32];
 
 /* How many reach what is said of the first count values. */
 static size_t reaching(size_t count, size_t k)
 {
-    float least = vr_kth_of_columns(values, count, k, largest, keys);
+    float least = vr_kth_of_columns(vr_simd_get(), values, count, k, largest, bits);
     size_t found = 0;
     for (size_t i = 0; i < count; i++)
         found += values[i] >= least;

@@ -22,12 +22,13 @@
 #include <string.h>
 
 enum {
-    ROOM = 96,           /* queries at a time, or fewer: */
-    SUM_BYTES = 1 << 22, /* about what their sums with all centroids take */
-    FEW = 8,             /* queries whose lists are all put in order, and for whom panels don't pay */
-    SORTED = 16,         /* sums that are sorted instead of halved further */
-    HALVES_MAX = 32,     /* equal ones can't be halved */
-    COLUMN_MIN = 16      /* sums in a column; with fewer, columns take longer than halves */
+    ROOM = 96,               /* queries at a time, or fewer: */
+    SUM_BYTES = 1 << 19,     /* about what their sums with all centroids take, so that a cache has them */
+    ROOM_MIN = 16,           /* but not fewer than a tile takes, */
+    SUM_BYTES_MAX = 1 << 22, /* unless their sums take more than that */
+    FEW = 8,                 /* queries whose lists are all put in order, and for whom panels don't pay */
+    BETWEEN = 4,             /* sums any of which may be that of the last list that is wanted */
+    COLUMN_MIN = 16          /* sums in a column; with fewer, columns take longer than halves */
 };
 
 /* ---- One query, all centroids ---- */
@@ -56,7 +57,8 @@ void vr_ivf_chooser_plan(vr_ivf_chooser *chooser, const vr_ivf *ivf, const vr_iv
 {
     const vr_simd *simd = vr_simd_get();
     size_t stride = vr_block_count(simd, ivf->lists) * simd->tile_rows;
-    size_t by_sums = SUM_BYTES / (stride * sizeof(float));
+    size_t bytes = stride * sizeof(float);
+    size_t by_sums = vr_max(SUM_BYTES / bytes, vr_min(ROOM_MIN, SUM_BYTES_MAX / bytes));
     *chooser = (vr_ivf_chooser){ .ivf = ivf,
                                  .probes = probes,
                                  .in_order = in_order,
@@ -135,74 +137,20 @@ static vr_worst add_up_digits(const vr_ivf_chooser *c)
     return c->worst;
 }
 
-/* The least and the largest; 8 of each are kept on the way, for the compiler's vectors. */
-static void find_range(const float *sums, size_t count, float *least, float *largest)
+/* Where the sum of the last list that is wanted is, the probes-th largest. If few of the lists are wanted,
+ * it is looked for among the few sums that reach a value which columns give. */
+static vr_kth_range last_sum(const vr_ivf_chooser *c, const float *sums)
 {
-    enum { LANES = 8 };
-    float low[LANES], high[LANES];
-    for (size_t l = 0; l < LANES; l++)
-        low[l] = high[l] = sums[0];
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        for (size_t l = 0; l < LANES; l++) {
-            low[l] = sums[i + l] < low[l] ? sums[i + l] : low[l];
-            high[l] = sums[i + l] > high[l] ? sums[i + l] : high[l];
-        }
-    for (; i < count; i++) {
-        low[0] = sums[i] < low[0] ? sums[i] : low[0];
-        high[0] = sums[i] > high[0] ? sums[i] : high[0];
-    }
-    *least = low[0];
-    *largest = high[0];
-    for (size_t l = 1; l < LANES; l++) {
-        *least = low[l] < *least ? low[l] : *least;
-        *largest = high[l] > *largest ? high[l] : *largest;
-    }
-}
-
-/* The sum of the last list that is wanted, given that it is at least low and less than high. So many lists
- * as above says have sums of high and more. */
-static float last_between(const vr_ivf_chooser *c, const float *sums, float low, float high, size_t above)
-{
-    size_t lists = c->rows.count;
-    vr_topk top;
-    vr_topk_init(&top, c->keys, c->probes - above);
-    c->wave.simd->passing(sums, lists, low, c->bits);
-    for (size_t i = 0; i < lists; i += 32)
-        for (uint32_t here = c->bits[i / 32]; here; here &= here - 1) {
-            float sum = sums[i + (size_t)__builtin_ctz(here)];
-            if (sum < high)
-                vr_topk_push(&top, vr_topk_key(-sum, 0));
-        }
-    vr_topk_shrink(&top);
-    return -vr_topk_value(top.limit);
-}
-
-/* The sum of the last list that is wanted: exactly the probes-th largest. If few of the lists are wanted,
- * columns give a value that is hardly less. Else it is closed in on by halves, each of which takes a pass
- * without a branch, until few sums are left to be sorted. */
-static float last_sum(const vr_ivf_chooser *c, const float *sums)
-{
-    float low, high;
-    if (vr_columns_for(c->probes) <= c->rows.count / COLUMN_MIN)
-        return last_between(
-            c, sums, vr_kth_of_columns(sums, c->rows.count, c->probes, c->distances, c->keys), INFINITY, 0);
     const vr_simd *simd = c->wave.simd;
-    size_t lists = c->rows.count, from_low = lists, above = 0; /* sums from low on, from high on */
-    find_range(sums, lists, &low, &high);
-    high = nextafterf(high, INFINITY);
-    for (size_t halves = 0; from_low - above > SORTED && halves < HALVES_MAX; halves++) {
-        float middle = low + (high - low) * 0.5f;
-        size_t found = simd->passing(sums, lists, middle, c->bits);
-        if (found >= c->probes) {
-            low = middle;
-            from_low = found;
-        } else {
-            high = middle;
-            above = found;
-        }
-    }
-    return last_between(c, sums, low, high, above);
+    size_t lists = c->rows.count, found = 0;
+    if (vr_columns_for(c->probes) > lists / COLUMN_MIN)
+        return vr_close_in(simd, sums, lists, c->probes, BETWEEN, c->bits);
+    float least = vr_kth_of_columns(simd, sums, lists, c->probes, c->distances, c->bits);
+    simd->passing(sums, lists, least, c->bits);
+    for (size_t i = 0; i < lists; i += 32)
+        for (uint32_t here = c->bits[i / 32]; here; here &= here - 1)
+            c->distances[found++] = sums[i + (size_t)__builtin_ctz(here)];
+    return vr_close_in(simd, c->distances, found, c->probes, BETWEEN, c->bits);
 }
 
 /* Puts those of the lists in doubt that are nearest by the row kernel's distance. */
@@ -251,13 +199,15 @@ static void put_nearest_first(const float *sums, size_t count, uint32_t *lists)
 /* Puts the lists of query q of the wave, the nearest first. doubt is doubt_of()'s: of two lists, the one
  * that is as far by the row kernel, or farther, has a sum that is larger by 2 doubt at the most.
  *
- * So a list with a sum above last + 2 doubt is wanted. Otherwise all that are wanted would be nearer or as
- * near, and have sums above last; but fewer lists than are wanted have such. And a list with a sum below
- * last - 2 doubt isn't: those with sums from last on are all nearer, and they are as many as are wanted. */
+ * So a list with a sum above last.high + 2 doubt is wanted. Otherwise all that are wanted would be nearer
+ * or as near, and have sums above last.high; but fewer lists than are wanted have such. And a list with a
+ * sum below last.low - 2 doubt isn't: those with sums from last.low on are all nearer, and they are as many
+ * as are wanted, or more. */
 static void pick_lists(const vr_ivf_chooser *c, size_t q, float doubt, uint32_t *out)
 {
     const float *sums = c->sums + q * c->stride;
-    float last = last_sum(c, sums), sure = last + 2.0f * doubt, possible = last - 2.0f * doubt;
+    vr_kth_range last = last_sum(c, sums);
+    float sure = last.high + 2.0f * doubt, possible = last.low - 2.0f * doubt;
     size_t found = 0, doubtful = 0;
     c->wave.simd->passing(sums, c->rows.count, possible, c->bits);
     for (size_t i = 0; i < c->rows.count; i += 32)
