@@ -9,7 +9,8 @@
  *
  * To fall asleep and be woken takes some 50 us, as long as a part of a short query. So a helper that has
  * done its part, and a caller that waits for one, look out for that long before they sleep: the next part
- * of the call, or the next query, mostly comes by then.
+ * of the call, or the next query, mostly comes by then. Not while several calls are under way: others have
+ * a use for the core then.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/threads.h"
@@ -39,6 +40,7 @@ static struct {
     pthread_cond_t wanted; /* a job was put on the list */
     pthread_cond_t done;   /* a helper returned from its job */
     _Atomic(job *) jobs;   /* those that want more helpers; changed under the mutex */
+    size_t calls;          /* under way */
     size_t threads;        /* started */
     size_t idle;           /* of them, not in a job: each will look for one */
 } pool = { .mutex = PTHREAD_MUTEX_INITIALIZER,
@@ -83,6 +85,7 @@ static void after_fork_in_child(void)
     pthread_cond_init(&pool.wanted, NULL);
     pthread_cond_init(&pool.done, NULL);
     pool.jobs = NULL; /* on the stacks of threads that don't exist here */
+    pool.calls = 0;
     pool.threads = 0;
     pool.idle = 0;
 }
@@ -146,17 +149,17 @@ static bool work_has_come(job *unused)
     return atomic_load_explicit(&pool.jobs, memory_order_relaxed) != NULL;
 }
 
-/* Looks out awake, for a while. */
+/* Looks out awake, for a while, without the mutex, which the caller holds. */
 static void look_out(bool (*has_come)(job *of), job *of)
 {
-    int64_t end = vr_now_us() + AWAKE_US;
-    do
-        for (size_t i = 0; i < LOOKS; i++) {
-            if (has_come(of))
-                return;
+    bool come = pool.calls > 1;
+    pthread_mutex_unlock(&pool.mutex);
+    for (int64_t end = come ? 0 : vr_now_us() + AWAKE_US; !come && vr_now_us() < end;)
+        for (size_t i = 0; i < LOOKS && !come; i++) {
+            come = has_come(of);
             rest();
         }
-    while (vr_now_us() < end);
+    pthread_mutex_lock(&pool.mutex);
 }
 
 static void *helper(void *unused)
@@ -178,9 +181,7 @@ static void *helper(void *unused)
         mine->running--; /* the caller, who may see it, can't return before the mutex is free */
         pool.idle++;
         pthread_cond_broadcast(&pool.done);
-        pthread_mutex_unlock(&pool.mutex);
         look_out(work_has_come, NULL);
-        pthread_mutex_lock(&pool.mutex);
     }
     return NULL;
 }
@@ -215,6 +216,7 @@ void vr_parallel(size_t threads, void (*work)(void *context, size_t worker), voi
     job mine = { .work = work, .context = context, .joined = 1, .limit = threads };
     pthread_mutex_lock(&pool.mutex);
     start_helpers(threads - 1);
+    pool.calls++;
     mine.next = pool.jobs;
     pool.jobs = &mine;
     pthread_cond_broadcast(&pool.wanted);
@@ -224,11 +226,10 @@ void vr_parallel(size_t threads, void (*work)(void *context, size_t worker), voi
 
     pthread_mutex_lock(&pool.mutex);
     unlink_job(&mine);
-    pthread_mutex_unlock(&pool.mutex);
     look_out(helpers_are_back, &mine);
-    pthread_mutex_lock(&pool.mutex);
     while (mine.running > 0)
         pthread_cond_wait(&pool.done, &pool.mutex);
+    pool.calls--;
     pthread_mutex_unlock(&pool.mutex);
 }
 
