@@ -138,25 +138,23 @@ static void rest(void)
 #endif
 }
 
-static bool helpers_are_back(job *mine)
+/* Whether the helpers of this job have returned; NULL: whether there is a job that wants some. */
+static bool has_come(job *mine)
 {
-    return atomic_load_explicit(&mine->running, memory_order_acquire) == 0;
+    return mine ? atomic_load_explicit(&mine->running, memory_order_acquire) == 0
+                : atomic_load_explicit(&pool.jobs, memory_order_relaxed) != NULL;
 }
 
-static bool work_has_come(job *unused)
+/* Looks out for that, awake, for a while; without the mutex, which its caller holds. */
+static void look_out(job *mine)
 {
-    (void)unused;
-    return atomic_load_explicit(&pool.jobs, memory_order_relaxed) != NULL;
-}
-
-/* Looks out awake, for a while, without the mutex, which the caller holds. */
-static void look_out(bool (*has_come)(job *of), job *of)
-{
-    bool come = pool.calls > 1;
+    bool come = false;
+    if (pool.calls > 1)
+        return;
     pthread_mutex_unlock(&pool.mutex);
-    for (int64_t end = come ? 0 : vr_now_us() + AWAKE_US; !come && vr_now_us() < end;)
+    for (int64_t end = vr_now_us() + AWAKE_US; !come && vr_now_us() < end;)
         for (size_t i = 0; i < LOOKS && !come; i++) {
-            come = has_come(of);
+            come = has_come(mine);
             rest();
         }
     pthread_mutex_lock(&pool.mutex);
@@ -181,7 +179,7 @@ static void *helper(void *unused)
         mine->running--; /* the caller, who may see it, can't return before the mutex is free */
         pool.idle++;
         pthread_cond_broadcast(&pool.done);
-        look_out(work_has_come, NULL);
+        look_out(NULL);
     }
     return NULL;
 }
@@ -226,7 +224,7 @@ void vr_parallel(size_t threads, void (*work)(void *context, size_t worker), voi
 
     pthread_mutex_lock(&pool.mutex);
     unlink_job(&mine);
-    look_out(helpers_are_back, &mine);
+    look_out(&mine);
     while (mine.running > 0)
         pthread_cond_wait(&pool.done, &pool.mutex);
     pool.calls--;

@@ -438,11 +438,9 @@ void vr_scan(vr_scanner *s, size_t first, size_t count)
     case VR_BY_ROWS: scan_by_rows(s, first, count); break;
     case VR_BY_PANELS: scan_by_panels(s, first, count); break;
     case VR_BY_BLOCKS:
-        if (s->wave->wide > 0)
-            s->wave->simd->begin(s->wave->blocks->groups);
+        vr_wave_begin(s->wave);
         scan_by_blocks(s, first, count);
-        if (s->wave->wide > 0)
-            s->wave->simd->end();
+        vr_wave_end(s->wave);
         break;
     }
     offer_waiting(s);

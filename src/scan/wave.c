@@ -163,9 +163,10 @@ void vr_queries_ready(vr_queries *queries, size_t q)
 {
     const float *vector = queries->vectors + q * queries->dim;
     queries->simd->dot_rows(vector, vector, 1, queries->dim, &queries->norms[q]);
-    queries->reaches[q] = reach_of(queries->metric, queries->dim, queries->norms[q]);
-    if (!queries->blocks)
+    if (!queries->blocks) {
+        queries->reaches[q] = reach_of(queries->metric, queries->dim, queries->norms[q]);
         return;
+    }
     vr_code_queries code;
     vr_blocks_query(queries->blocks, vector, 0, 1, queries->digits + q * queries->blocks->groups * 4,
                     &code);

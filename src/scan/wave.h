@@ -81,10 +81,24 @@ static inline const vr_code_queries *vr_wave_coded(const vr_wave *wave, size_t b
     return &wave->coded[b < wide ? b / width : wide / width + b - wide];
 }
 
+/* By blocks, what a thread calls before it compares these queries, and after: the table's begin() and
+ * end(), if a tile kernel is asked at all. */
+static inline void vr_wave_begin(const vr_wave *wave)
+{
+    if (wave->wide > 0)
+        wave->simd->begin(wave->blocks->groups);
+}
+
+static inline void vr_wave_end(const vr_wave *wave)
+{
+    if (wave->wide > 0)
+        wave->simd->end();
+}
+
 /* Puts the sums of digits (simd.h's code_sums) of a block of rows and the queries from b on that one kernel
  * call compares: query b + i's from sums[i * stride] on. Returns how many queries these were, so that the
- * next call's begin there. There is room for those of width queries. To be called between the table's
- * begin() and end(), if any are wide. */
+ * next call's begin there. There is room for those of width queries. Between
+ * vr_wave_begin() and vr_wave_end(). */
 size_t vr_wave_sums(const vr_wave *wave, size_t b, const uint8_t *digits, const float *factors, float *sums,
                     size_t stride);
 

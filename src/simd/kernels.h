@@ -240,13 +240,6 @@ static inline vec code_bounds(const vr_code_queries *queries, size_t q, ivec dot
     return v_fma(v_all(queries->length[q]), v_load(factors + ROWS), sum);
 }
 
-static void begin(size_t groups)
-{
-    (void)groups;
-}
-
-static void end(void) {}
-
 /* CODE_QUERIES x 2 sums stay in registers. */
 static inline void code_products(const vr_code_queries *queries, const uint8_t *codes, size_t groups,
                                  ivec low[CODE_QUERIES], ivec high[CODE_QUERIES])

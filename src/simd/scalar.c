@@ -153,13 +153,6 @@ static void code_sums(const vr_code_queries *query, const uint8_t *codes, size_t
         sums[i] = code_sum(query, 1, 0, codes, groups, factors, i);
 }
 
-static void begin(size_t groups)
-{
-    (void)groups;
-}
-
-static void end(void) {}
-
 static uint32_t code_tile(const vr_code_queries *queries, size_t count, const uint8_t *codes, size_t groups,
                           const float *factors, const float *floors, uint32_t *masks)
 {

@@ -100,7 +100,7 @@ vrec_status vr_hnsw_nearest_create(const vr_hnsw_points *points, size_t k, vr_hn
     nearest->keys = vr_alloc(width * k, sizeof *nearest->keys);
     nearest->waiting = vr_alloc(width * WAITING, sizeof *nearest->waiting);
     nearest->digits = vr_alloc(width, vr_hnsw_point_digits(points));
-    nearest->tile_digits = vr_alloc(width, points->groups * 4);
+    nearest->tile_digits = vr_alloc_zero(width, points->groups * 4);
     if (!nearest->keys || !nearest->waiting || !nearest->digits || !nearest->tile_digits)
         return vr_fail_memory(err, width * (k * 8 + 2 * points->lines * 64), "comparing items");
     for (size_t q = 0; q < width; q++) {
@@ -224,11 +224,8 @@ static void find(vr_hnsw_nearest *nearest, const vr_hnsw_group *group, const vr_
     uint32_t masks[VR_TILE_QUERIES_MAX];
     for (size_t q = 0; q < count; q++)
         start(nearest, group, others, q, centers[q]);
-    for (size_t q = count; q < nearest->width; q++) { /* nobody asks: nothing is near enough */
-        nearest->floors[q] = INFINITY;
-        for (size_t g = 0; g < points->groups; g++)
-            memset(nearest->tile_digits + vr_digits_at(simd, g, points->groups, q, nearest->width), 0, 4);
-    }
+    for (size_t q = count; q < nearest->width; q++)
+        nearest->floors[q] = INFINITY; /* nobody asks: nothing is near enough */
     nearest->coded.digits = nearest->tile_digits;
     simd->begin(points->groups);
     for (size_t first = 0; first < group->count; first += rows) {

@@ -124,16 +124,14 @@ static vr_worst add_up_digits(const vr_ivf_chooser *c)
     const vr_wave *wave = &c->wave;
     const vr_blocks *blocks = wave->blocks;
     size_t step = wave->simd->tile_rows;
-    if (wave->wide > 0)
-        wave->simd->begin(blocks->groups);
+    vr_wave_begin(wave);
     for (size_t first = 0; first < c->rows.count; first += step) {
         const uint8_t *digits = vr_blocks_digits(blocks, first / step);
         const float *factors = vr_blocks_factors(blocks, first / step);
         for (size_t b = 0; b < wave->count;)
             b += vr_wave_sums(wave, b, digits, factors, c->sums + b * c->stride + first, c->stride);
     }
-    if (wave->wide > 0)
-        wave->simd->end();
+    vr_wave_end(wave);
     return c->worst;
 }
 
