@@ -5,12 +5,11 @@
  * threads, and calls inside calls, can't deadlock; and threads=1 touches nothing here.
  *
  * A forked child has the list and the mutex but none of the threads: the handlers below hold the mutex
- * over the fork, so that it is consistent, and forget the threads in the child.
+ * over the fork, so that the child's copy of the list is consistent, and forget the threads in the child.
  *
- * To fall asleep and be woken takes some 50 us, as long as a part of a short query. So a helper that has
- * done its part, and a caller that waits for one, look out for that long before they sleep: the next part
- * of the call, or the next query, mostly comes by then. Not while several calls are under way: others have
- * a use for the core then.
+ * To sleep and be woken takes some 50 us, as long as a part of a short query. So before they sleep, a
+ * helper looks for a new job that long, awake, and a caller for its helpers' return. With more than one
+ * call active they don't, and leave the core to others.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/threads.h"
@@ -33,7 +32,7 @@ typedef struct job {
     struct job *next;
 } job;
 
-enum { AWAKE_US = 50, LOOKS = 64 /* between two looks at the clock */ };
+enum { AWAKE_US = 50, LOOKS = 64 /* for each look at the clock */ };
 
 static struct {
     pthread_mutex_t mutex;
@@ -145,7 +144,8 @@ static bool has_come(job *mine)
                 : atomic_load_explicit(&pool.jobs, memory_order_relaxed) != NULL;
 }
 
-/* Looks out for that, awake, for a while; without the mutex, which its caller holds. */
+/* Waits for that awake, for AWAKE_US at the most. To be called with the mutex held, which it releases
+ * meanwhile: what it waited for has to be looked at again. */
 static void look_out(job *mine)
 {
     bool come = false;

@@ -1,4 +1,6 @@
-/* The k largest are hardly ever two in a column if there are some more columns than k.
+/* With three times as many columns as k, few of the k largest share one, so that the k-th largest of the
+ * columns' maxima is near the k-th largest value.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "scan/columns.h"
 
@@ -9,7 +11,7 @@
 enum {
     LANES = 8, /* values at a time, for the compiler's vectors */
     HALVES_MAX = 32,
-    BETWEEN = 4 /* columns */
+    BETWEEN = 4 /* maxima that may be left in [low, high) */
 };
 
 /* The least and the largest. */
@@ -55,8 +57,8 @@ vr_kth_range vr_close_in(const vr_simd *simd, const float *values, size_t count,
     return span;
 }
 
-/* Makes all finite: what is infinite becomes as large as the largest that isn't, and what is -Inf as small
- * as the least. Returns how many were -Inf, or count if none was finite. */
+/* Clamps +Inf to the largest finite value, and -Inf to the least. Returns how many were -Inf; if none is
+ * finite, changes nothing and returns count. */
 static size_t make_finite(float *values, size_t count)
 {
     float least = INFINITY, largest = -INFINITY;

@@ -194,13 +194,17 @@ static void put_nearest_first(const float *sums, size_t count, uint32_t *lists)
     }
 }
 
-/* Puts the lists of query q of the wave, the nearest first. doubt is doubt_of()'s: of two lists, the one
- * that is as far by the row kernel, or farther, has a sum that is larger by 2 doubt at the most.
+/* Writes the nearest lists of query q of the wave to out: if in_order, nearest first; if the wave has few
+ * queries, by their sums; else with the one that has the largest sum first, of those that are sure.
  *
- * So a list with a sum above last.high + 2 doubt is wanted. Otherwise all that are wanted would be nearer
- * or as near, and have sums above last.high; but fewer lists than are wanted have such. And a list with a
- * sum below last.low - 2 doubt isn't: those with sums from last.low on are all nearer, and they are as many
- * as are wanted, or more. */
+ * doubt is doubt_of()'s: if the row kernel finds list A no nearer than B, then sum(A) <= sum(B) + 2 doubt.
+ * Of last_sum(), at least probes sums are >= low, and fewer are >= high. So:
+ *
+ * - If sum(A) > high + 2 doubt, A is wanted: were it not, all lists that are would be at least as near, and
+ *   have sums > high; but fewer than probes have.
+ * - If sum(A) < low - 2 doubt, it isn't: the lists with sums >= low are all nearer, and probes or more.
+ *
+ * The others are in doubt, and the row kernel settles them. */
 static void pick_lists(const vr_ivf_chooser *c, size_t q, float doubt, uint32_t *out)
 {
     const float *sums = c->sums + q * c->stride;
@@ -227,20 +231,20 @@ static void pick_lists(const vr_ivf_chooser *c, size_t q, float doubt, uint32_t 
     }
 }
 
-/* How far the sums of query q can be from what the row kernel would say, put as a sum: its product for IP,
- * (|q|^2 - distance) / 2 for L2. What all sums of the query are too large by doesn't matter, since they are
- * only compared with each other.
+/* A bound of |sum - s| for all sums of query q, where s is what the row kernel says, put as a sum: the
+ * inner product for IP, (|q|^2 - distance) / 2 for L2. An offset that all sums of the query share doesn't
+ * count, as they are only compared with each other.
  *
- * With bound.c's g and slack, a centroid x, and L for the length of the longest: the row kernel is wrong by
- * g (|q|^2 + |x|^2) at the most, and the squared length in a sum by g |x|^2 / 2.
+ * g and slack are bound.c's; x is a centroid, L the largest |x|: worst.length; norm is |q|^2. The row
+ * kernel is wrong by g (|q|^2 + |x|^2) at the most, and the squared length in a sum by g |x|^2 / 2.
  *
- * - A sum by panels is wrong by g (|q||x| + |x|^2 / 2) besides.
- * - All sums by digits are too large by the same, give or take vr_wave_error(); and for L2 by the slack
- *   |x|^2 in the bias, which is slack L^2 / 2, give or take as much. Their rounding is a few times
+ * - By panels, a sum adds an error of at most g (|q||x| + |x|^2 / 2).
+ * - By digits, all sums share an offset, within vr_wave_error(). For L2 the bias adds slack |x|^2, which is
+ *   within 0 and slack L^2: an offset of half of that, give or take as much. Rounding is a few times
  *   2^-24 (|q|^2 + L^2).
  *
- * With |q||x| <= (|q|^2 + |x|^2) / 2 that adds up to slack (|q|^2 + L^2) at the most, beside
- * vr_wave_error(), and leaves room for the rounding in pick_lists(). vr_tiny() covers what underflows. */
+ * With |q||x| <= (|q|^2 + |x|^2) / 2 the total is at most slack (|q|^2 + L^2), plus vr_wave_error() for
+ * digits, and leaves room for the rounding in pick_lists(). vr_tiny() covers what underflows. */
 static float doubt_of(const vr_ivf_chooser *c, size_t q, vr_worst worst)
 {
     float norm = c->wave.norms[q];
